@@ -1,1 +1,242 @@
-//! (being written)
+//! The parameters of `rust_page_cache`, read alike by the module and by the command-line
+//! tool.
+//!
+//! ```text
+//! rust_page_cache off;
+//! rust_page_cache STORE [key=django|md5|prefix|raw] [prefix=STRING] [uri=STRING]
+//!                 [namespace=STRING] [format=django|body] [django=VERSION|auto]
+//!                 [lang=STRING] [timezone=STRING] [fallback=@NAME|next];
+//! ```
+
+mod error;
+mod store;
+
+use crate::key::Recipe;
+
+pub use error::DirectiveError;
+pub use store::{Address, SOCKET_PATH_MAX, Store};
+
+/// What a `rust_page_cache` directive says.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "one for each directive, read once")]
+pub enum Directive {
+    /// Nothing is looked up.
+    Off,
+    /// Pages are looked up.
+    On(Spec),
+}
+
+/// Where and how pages are looked up. Strings may hold nginx variables, as they were
+/// written.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Spec {
+    /// The store.
+    pub store: Store,
+    /// `key=`
+    pub recipe: Recipe,
+    /// `format=`, or what goes with the recipe.
+    pub format: Format,
+    /// `prefix=`
+    pub prefix: Option<Vec<u8>>,
+    /// `uri=`
+    pub uri: Option<Vec<u8>>,
+    /// `namespace=`
+    pub namespace: Option<Vec<u8>>,
+    /// `lang=`
+    pub lang: Option<Vec<u8>>,
+    /// `timezone=`
+    pub timezone: Option<Vec<u8>>,
+    /// `django=`; none if it is to be found out (`auto`).
+    pub django: Option<DjangoVersion>,
+    /// `fallback=`
+    pub fallback: Option<Fallback>,
+}
+
+/// How a stored value is read (`format=`).
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Format {
+    /// The value is the body.
+    Body,
+    /// The value is a pickled `HttpResponse`.
+    Django,
+}
+
+/// A release of Django.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct DjangoVersion {
+    /// 5 in 5.2.19
+    pub major: u16,
+    /// 2 in 5.2.19
+    pub minor: u16,
+    /// 19 in 5.2.19; 0 where it is not given
+    pub patch: u16,
+}
+
+/// Where a request goes when the cache does not answer (`fallback=`).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Fallback {
+    /// On, as if the directive were not there.
+    Next,
+    /// To a named location: its name without `@`.
+    Named(Vec<u8>),
+}
+
+/// The parameters, in the order of the syntax.
+const PARAMETERS: [(&str, Parameter); 9] = [
+    ("key", Parameter::Key),
+    ("prefix", Parameter::Prefix),
+    ("uri", Parameter::Uri),
+    ("namespace", Parameter::Namespace),
+    ("format", Parameter::Format),
+    ("django", Parameter::Django),
+    ("lang", Parameter::Lang),
+    ("timezone", Parameter::Timezone),
+    ("fallback", Parameter::Fallback),
+];
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Parameter {
+    Key,
+    Prefix,
+    Uri,
+    Namespace,
+    Format,
+    Django,
+    Lang,
+    Timezone,
+    Fallback,
+}
+
+/// The values given, by parameter.
+#[derive(Default)]
+struct Given<'a>([Option<&'a [u8]>; PARAMETERS.len()]);
+
+impl<'a> Given<'a> {
+    /// Files a `NAME=VALUE` under its name.
+    fn add(&mut self, word: &'a [u8]) -> Result<(), DirectiveError> {
+        let equals = word.iter().position(|&byte| byte == b'=');
+        let (name, value) = match equals.and_then(|at| word.split_at_checked(at)) {
+            Some((name, value)) => (name, value.get(1..).unwrap_or_default()),
+            None => return Err(DirectiveError::unknown_parameter(word)),
+        };
+        let known = PARAMETERS.iter().find(|(known, _)| known.as_bytes() == name);
+        let Some(&(name, parameter)) = known else {
+            return Err(DirectiveError::unknown_parameter(word));
+        };
+        match self.0.get_mut(parameter as usize) {
+            Some(slot @ None) => *slot = Some(value),
+            _ => return Err(DirectiveError::RepeatedParameter { name }),
+        }
+        Ok(())
+    }
+
+    fn get(&self, parameter: Parameter) -> Option<&'a [u8]> {
+        self.0.get(parameter as usize).copied().flatten()
+    }
+
+    fn bytes(&self, parameter: Parameter) -> Option<Vec<u8>> {
+        self.get(parameter).map(<[u8]>::to_vec)
+    }
+}
+
+/// Reads the words after the directive's name.
+///
+/// # Errors
+/// Each names the offending word and what is allowed; none shows a user or a password.
+pub fn parse(words: &[&[u8]]) -> Result<Directive, DirectiveError> {
+    let Some((&first, rest)) = words.split_first() else { return Err(DirectiveError::NoStore) };
+    if first == b"off" {
+        return match rest.first() {
+            None => Ok(Directive::Off),
+            Some(word) => Err(DirectiveError::off_with(word)),
+        };
+    }
+    let store = Store::parse(first)?;
+    let mut given = Given::default();
+    for word in rest {
+        given.add(word)?;
+    }
+    spec(store, &given).map(Directive::On)
+}
+
+fn spec(store: Store, given: &Given<'_>) -> Result<Spec, DirectiveError> {
+    let recipe = given.get(Parameter::Key).map(recipe).transpose()?.unwrap_or_default();
+    let format = given.get(Parameter::Format).map(format).transpose()?;
+    if recipe != Recipe::Django {
+        for (name, parameter) in [
+            ("django", Parameter::Django),
+            ("lang", Parameter::Lang),
+            ("timezone", Parameter::Timezone),
+        ] {
+            if given.get(parameter).is_some() {
+                return Err(DirectiveError::OnlyWithDjango { name, key: recipe.as_str() });
+            }
+        }
+    }
+    let usual_format = if recipe == Recipe::Django { Format::Django } else { Format::Body };
+    Ok(Spec {
+        store,
+        recipe,
+        format: format.unwrap_or(usual_format),
+        prefix: given.bytes(Parameter::Prefix),
+        uri: given.bytes(Parameter::Uri),
+        namespace: given.bytes(Parameter::Namespace),
+        lang: given.bytes(Parameter::Lang),
+        timezone: given.bytes(Parameter::Timezone),
+        django: given.get(Parameter::Django).map(django).transpose()?.flatten(),
+        fallback: given.get(Parameter::Fallback).map(fallback).transpose()?,
+    })
+}
+
+fn recipe(value: &[u8]) -> Result<Recipe, DirectiveError> {
+    match value {
+        b"django" => Ok(Recipe::Django),
+        b"md5" => Ok(Recipe::Md5),
+        b"prefix" => Ok(Recipe::Prefix),
+        b"raw" => Ok(Recipe::Raw),
+        _ => Err(DirectiveError::invalid("key", value, "one of: django, md5, prefix, raw")),
+    }
+}
+
+fn format(value: &[u8]) -> Result<Format, DirectiveError> {
+    match value {
+        b"django" => Ok(Format::Django),
+        b"body" => Ok(Format::Body),
+        _ => Err(DirectiveError::invalid("format", value, "one of: django, body")),
+    }
+}
+
+/// One to three numbers: what is not given is 0, as in Django's own version tuples.
+fn django(value: &[u8]) -> Result<Option<DjangoVersion>, DirectiveError> {
+    if value == b"auto" {
+        return Ok(None);
+    }
+    let bad = || {
+        let allowed = "\"auto\" or a release such as 5.2.19";
+        DirectiveError::invalid("django", value, allowed)
+    };
+    let mut numbers = value.split(|&byte| byte == b'.');
+    let major = numbers.next().and_then(number).ok_or_else(bad)?;
+    let minor = numbers.next().map_or(Some(0), number).ok_or_else(bad)?;
+    let patch = numbers.next().map_or(Some(0), number).ok_or_else(bad)?;
+    if numbers.next().is_some() {
+        return Err(bad());
+    }
+    Ok(Some(DjangoVersion { major, minor, patch }))
+}
+
+/// A number in digits only: no sign, no blanks.
+fn number<N: std::str::FromStr>(digits: &[u8]) -> Option<N> {
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+fn fallback(value: &[u8]) -> Result<Fallback, DirectiveError> {
+    match value {
+        b"next" => Ok(Fallback::Next),
+        [b'@', name @ ..] if !name.is_empty() => Ok(Fallback::Named(name.to_vec())),
+        _ => Err(DirectiveError::invalid("fallback", value, "\"next\" or a name such as @django")),
+    }
+}

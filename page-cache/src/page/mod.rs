@@ -1,1 +1,159 @@
-//! (being written)
+//! Pages: what the client gets of a stored value.
+
+pub mod body;
+mod inflate;
+mod pickled;
+
+use std::fmt;
+use std::ops::{Deref, Range};
+use std::rc::Rc;
+
+use crate::key::lower_hex;
+use crate::outcome::{Failure, Miss, Outcome};
+use crate::pipeline::Value;
+
+/// A response, complete and checked.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The status code, 200 to 599.
+    pub status: u16,
+    /// The reason phrase, where the stored page brings its own.
+    pub reason: Option<Vec<u8>>,
+    /// The stored header fields, in their order; none where only a body is stored.
+    pub headers: Vec<Header>,
+    /// The body is gzip, to be sent with `Content-Encoding: gzip`.
+    pub gzip: bool,
+    /// The body.
+    pub body: Body,
+}
+
+/// A header field of a stored page: bytes as they go to the client.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Header {
+    /// The name, in the case in which it was stored.
+    pub name: Vec<u8>,
+    /// The value.
+    pub value: Vec<u8>,
+}
+
+/// Bytes of a page, shared with the value that they came in: cloning copies nothing.
+#[derive(Clone)]
+pub struct Body {
+    owner: Owner,
+    range: Range<usize>,
+}
+
+#[derive(Clone)]
+enum Owner {
+    Stored(Rc<Value>),
+    Inflated(Rc<Vec<u8>>),
+}
+
+impl Owner {
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Stored(value) => &value.bytes,
+            Self::Inflated(bytes) => bytes,
+        }
+    }
+}
+
+impl Body {
+    /// The whole of a stored value.
+    pub fn stored(value: &Rc<Value>) -> Self {
+        Self { range: 0..value.bytes.len(), owner: Owner::Stored(Rc::clone(value)) }
+    }
+
+    fn inflated(bytes: Vec<u8>) -> Self {
+        Self { range: 0..bytes.len(), owner: Owner::Inflated(Rc::new(bytes)) }
+    }
+
+    /// The part `range` of this body; empty if there is no such part.
+    fn part(self, range: Range<usize>) -> Self {
+        let range = match self.as_slice().get(range.clone()) {
+            Some(_) => self.range.start + range.start..self.range.start + range.end,
+            None => 0..0,
+        };
+        Self { range, ..self }
+    }
+
+    /// The bytes.
+    pub fn as_slice(&self) -> &[u8] {
+        self.owner.as_slice().get(self.range.clone()).unwrap_or_default()
+    }
+
+    /// Number of bytes.
+    pub fn len(&self) -> usize {
+        self.as_slice().len()
+    }
+
+    /// Whether there are no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.as_slice().is_empty()
+    }
+
+    /// Bytes of memory that this body keeps: the body and what it was stored with.
+    pub fn held(&self) -> usize {
+        match &self.owner {
+            Owner::Stored(value) => value.bytes.capacity(),
+            Owner::Inflated(bytes) => bytes.capacity(),
+        }
+    }
+}
+
+impl Deref for Body {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.as_slice()
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Body({} bytes)", self.len())
+    }
+}
+
+/// Why a stored value is not served.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    /// It is no page for this request.
+    #[error("{}", .0.as_str())]
+    Miss(Miss),
+    /// It cannot be read.
+    #[error("{}", .0.as_str())]
+    Failure(Failure),
+}
+
+impl From<Miss> for Refusal {
+    fn from(why: Miss) -> Self {
+        Self::Miss(why)
+    }
+}
+
+impl From<Failure> for Refusal {
+    fn from(why: Failure) -> Self {
+        Self::Failure(why)
+    }
+}
+
+impl From<Refusal> for Outcome {
+    fn from(why: Refusal) -> Self {
+        match why {
+            Refusal::Miss(why) => Self::Miss(why),
+            Refusal::Failure(why) => Self::Failure(why),
+        }
+    }
+}
+
+/// A strong entity tag (RFC 9110, section 8.8.3) of a page's bytes: quoted lower-case hex
+/// XXH3-128 with seed 0, equal in every worker and on every host.
+pub fn etag(bytes: &[u8]) -> [u8; 34] {
+    let hash = lower_hex(xxhash_rust::xxh3::xxh3_128(bytes).to_be_bytes());
+    let mut tag = [b'"'; 34];
+    for (slot, digit) in tag.iter_mut().skip(1).zip(hash) {
+        *slot = digit;
+    }
+    tag
+}

@@ -1,0 +1,127 @@
+//! What is wrong with a directive, in a line for nginx's log.
+
+/// What is wrong with the parameters of `rust_page_cache`.
+///
+/// Words are shown as they were written, except for what may be a user or a password.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum DirectiveError {
+    /// No word at all.
+    #[error("no store, it must be \"off\", memcached://HOST or redis://HOST")]
+    NoStore,
+    /// The first word is no store.
+    #[error("invalid store \"{word}\", it must be \"off\" or begin with memcached:// or redis://")]
+    UnknownScheme {
+        /// The word.
+        word: String,
+    },
+    /// A store without a host.
+    #[error("no host in store \"{word}\", it must be {allowed}")]
+    NoHost {
+        /// The word.
+        word: String,
+        /// The form of such a store.
+        allowed: &'static str,
+    },
+    /// A part of the store is wrong.
+    #[error("invalid {part} in store \"{word}\", it must be {allowed}")]
+    InvalidStore {
+        /// host, port, ..
+        part: &'static str,
+        /// The word.
+        word: String,
+        /// What is allowed.
+        allowed: &'static str,
+    },
+    /// The store takes no such thing.
+    #[error("{part} in store \"{word}\", memcached has none, only redis:// takes it")]
+    NotMemcached {
+        /// credentials, database
+        part: &'static str,
+        /// The word.
+        word: String,
+    },
+    /// Longer than a socket address can hold.
+    #[error("too long socket path in store \"{word}\": {len} bytes, it must be at most {max}")]
+    SocketPathTooLong {
+        /// The word.
+        word: String,
+        /// Length of the path in bytes.
+        len: usize,
+        /// What `sun_path` takes in bytes.
+        max: usize,
+    },
+    /// `off` and something else.
+    #[error("invalid parameter \"{word}\", \"off\" takes no parameters")]
+    OffWith {
+        /// The first word after `off`.
+        word: String,
+    },
+    /// Not a parameter.
+    #[error(
+        "unknown parameter \"{word}\", it must be one of: \
+         key=, prefix=, uri=, namespace=, format=, django=, lang=, timezone=, fallback="
+    )]
+    UnknownParameter {
+        /// The word.
+        word: String,
+    },
+    /// A parameter given twice.
+    #[error("duplicate parameter \"{name}=\", it must be given once")]
+    RepeatedParameter {
+        /// The parameter.
+        name: &'static str,
+    },
+    /// A value that the parameter cannot have.
+    #[error("invalid {name} \"{value}\", it must be {allowed}")]
+    Invalid {
+        /// The parameter.
+        name: &'static str,
+        /// The value.
+        value: String,
+        /// What is allowed.
+        allowed: &'static str,
+    },
+    /// A parameter of Django's recipe beside another recipe.
+    #[error("parameter \"{name}=\" with key={key}, it is allowed only with key=django")]
+    OnlyWithDjango {
+        /// The parameter.
+        name: &'static str,
+        /// The recipe.
+        key: &'static str,
+    },
+}
+
+impl DirectiveError {
+    pub(super) fn off_with(word: &[u8]) -> Self {
+        Self::OffWith { word: redacted(word) }
+    }
+
+    pub(super) fn unknown_parameter(word: &[u8]) -> Self {
+        Self::UnknownParameter { word: redacted(word) }
+    }
+
+    pub(super) fn invalid(name: &'static str, value: &[u8], allowed: &'static str) -> Self {
+        Self::Invalid { name, value: redacted(value), allowed }
+    }
+}
+
+/// A word for a message, without anything that may be a user or a password, also where the
+/// word is no valid store: up to the last `@`, or behind `://:` if there is none.
+pub(super) fn redacted(word: &[u8]) -> String {
+    let authority = find(word, b"://").map_or(0, |at| at + 3);
+    let (scheme, rest) = word.split_at_checked(authority).unwrap_or((word, b""));
+    let hidden = match rest.iter().rposition(|&byte| byte == b'@') {
+        // The name of a location, not the end of credentials.
+        Some(0) if scheme.is_empty() => 0,
+        Some(at) => at,
+        None if !scheme.is_empty() && rest.starts_with(b":") => rest.len(),
+        None => 0,
+    };
+    let shown = rest.get(hidden..).unwrap_or_default();
+    let mask = if hidden > 0 { "***" } else { "" };
+    format!("{}{mask}{}", String::from_utf8_lossy(scheme), String::from_utf8_lossy(shown))
+}
+
+fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
+    text.windows(needle.len()).position(|window| window == needle)
+}

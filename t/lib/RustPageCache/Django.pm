@@ -1,0 +1,74 @@
+package RustPageCache::Django;
+
+# What Django and the old cache packages make of a request and of a body, stated
+# again without them: the oracle of the tests of keys and values.
+
+use v5.32;
+use warnings;
+use experimental 'signatures';
+
+use Digest::MD5 ();
+use Exporter 'import';
+
+our @EXPORT_OK = qw(full_path md5_hex pickled_bytes pickled_dict pickled_str);
+
+my $path_unsafe  = qr{[^A-Za-z0-9_.\-~/:\@&+\$,!*'()]};
+my $query_unsafe = qr{[^A-Za-z0-9_.\-~/\#%\[\]=:;\$&()+,!?*\@']};
+
+# One well-formed UTF-8 sequence (RFC 3629, section 4).
+my $utf8 = qr{
+    [\x00-\x7f]
+  | [\xc2-\xdf][\x80-\xbf]
+  | \xe0[\xa0-\xbf][\x80-\xbf]
+  | [\xe1-\xec\xee\xef][\x80-\xbf]{2}
+  | \xed[\x80-\x9f][\x80-\xbf]
+  | \xf0[\x90-\xbf][\x80-\xbf]{2}
+  | [\xf1-\xf3][\x80-\xbf]{3}
+  | \xf4[\x80-\x8f][\x80-\xbf]{2}
+}x;
+
+sub md5_hex ($bytes) { return Digest::MD5::md5_hex($bytes) }
+
+sub quote ($bytes, $unsafe) {
+    return $bytes =~ s/($unsafe)/sprintf '%%%02X', ord $1/ger;
+}
+
+# HttpRequest.get_full_path() of a request-target, as bytes, under a WSGI server.
+sub full_path ($target) {
+    $target = '/' . $target if $target =~ s{^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*/?}{};
+    $target =~ s/#.*//s;
+    my ($path, $query) = $target =~ /^([^?]*)(?:\?(.*))?$/s;
+    $path =~ s/%([0-9A-Fa-f]{2})/chr hex $1/ge;
+    # repercent_broken_unicode(): what is not UTF-8 becomes text of the form %FF.
+    $path =~ s/($utf8+)|(.)/defined $1 ? $1 : sprintf '%%%02X', ord $2/gse;
+    my $full = quote('/' . ($path =~ s{/}{}r), $path_unsafe);
+    return $full unless length($query // '');
+    # QUERY_STRING is latin-1 text in WSGI; iri_to_uri() encodes it as UTF-8.
+    utf8::encode($query);
+    return $full . '?' . quote($query, $query_unsafe);
+}
+
+# Pickles as Python writes them; protocol 5 unless told otherwise.
+sub pickled_bytes ($bytes, $protocol = 5) {
+    my $length = length $bytes;
+    my $opcode = $length < 256 ? 'C' . chr $length : 'B' . pack 'V', $length;
+    return framed("$opcode$bytes\x94.", $protocol);
+}
+
+sub pickled_str ($utf8_bytes, $protocol = 5) {
+    my $length = length $utf8_bytes;
+    my $opcode = $length < 256 ? "\x8c" . chr $length : 'X' . pack 'V', $length;
+    return framed("$opcode$utf8_bytes\x94.", $protocol);
+}
+
+# pickle.dumps({'status': 200}): an object that is neither bytes nor str.
+sub pickled_dict () {
+    return framed("}\x94\x8c\x06status\x94K\xc8s.", 5);
+}
+
+sub framed ($opcodes, $protocol) {
+    my $frame = $protocol >= 4 ? "\x95" . pack 'Q<', length $opcodes : '';
+    return "\x80" . chr($protocol) . "$frame$opcodes";
+}
+
+1;

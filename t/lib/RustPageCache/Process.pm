@@ -1,0 +1,78 @@
+package RustPageCache::Process;
+
+# Child processes of a test: started here, remembered here, stopped here. Each
+# leads a process group, so that its own children end with it.
+
+use v5.32;
+use warnings;
+use experimental 'signatures';
+
+use Exporter 'import';
+use POSIX ();
+use Time::HiRes qw(sleep time);
+
+our @EXPORT_OK = qw(spawn fork_child stop wait_until);
+
+# How long anything may take that has no reason to take long at all.
+use constant PATIENCE => $ENV{TEST_NGINX_PATIENCE} // 10;
+
+my (%child, $owner);
+$owner = $$;
+
+# Polls until the condition is true, at most `$seconds`; its last value.
+sub wait_until ($condition, $seconds = PATIENCE) {
+    my $end = time + $seconds;
+    while (1) {
+        my $value = $condition->();
+        return $value if $value || time >= $end;
+        sleep 0.01;
+    }
+}
+
+# Starts a program, its output in a file.
+sub spawn ($output, @command) {
+    my $pid = fork // die "fork: $!\n";
+    if (!$pid) {
+        setpgrp;
+        open STDIN,  '<',  '/dev/null';
+        open STDOUT, '>>', $output;
+        open STDERR, '>&', \*STDOUT;
+        # `exec` only returns if it failed; the test's own END must not run here.
+        { no warnings 'exec'; exec { $command[0] } @command }
+        print STDERR "$command[0]: $!\n";
+        POSIX::_exit(127);
+    }
+    $child{$pid} = 1;
+    return $pid;
+}
+
+# Runs code in a child, which ends without the parent's END blocks.
+sub fork_child ($code) {
+    my $pid = fork // die "fork: $!\n";
+    if (!$pid) {
+        setpgrp;
+        $SIG{INT} = $SIG{TERM} = $SIG{CHLD} = 'DEFAULT';
+        eval { $code->(); 1 } or print STDERR "# child: $@";
+        POSIX::_exit(0);
+    }
+    $child{$pid} = 1;
+    return $pid;
+}
+
+# Ends a child, and the children it has made; no store of a test has anything
+# to save.
+sub stop ($pid) {
+    return unless delete $child{$pid};
+    kill 'KILL', -$pid, $pid;
+    waitpid $pid, 0;
+    return;
+}
+
+sub stop_all ($class) {
+    return if $$ != $owner;
+    stop($_) for keys %child;
+    RustPageCache::Nginx->stop_all;
+    return;
+}
+
+1;

@@ -6,6 +6,7 @@
 use regex::bytes::Regex;
 
 use crate::key::percent::Unquote;
+use crate::key::utf8::Utf8;
 use crate::outcome::Bypass;
 use crate::request::{Method, Rank, RequestView, Target};
 
@@ -72,39 +73,6 @@ fn decodes_plainly(path: &[u8]) -> bool {
         }
     }
     utf8.is_complete()
-}
-
-/// UTF-8, checked one character at a time (RFC 3629), so that nothing is allocated.
-#[derive(Default)]
-struct Utf8 {
-    character: [u8; 4],
-    len: usize,
-    width: usize,
-}
-
-impl Utf8 {
-    fn accept(&mut self, byte: u8) -> bool {
-        if self.is_complete() {
-            self.len = 0;
-            self.width = match byte {
-                0x00..=0x7f => return true,
-                0xc2..=0xdf => 2,
-                0xe0..=0xef => 3,
-                0xf0..=0xf4 => 4,
-                _ => return false,
-            };
-        }
-        if let Some(slot) = self.character.get_mut(self.len) {
-            *slot = byte;
-        }
-        self.len += 1;
-        let character = self.character.get(..self.len).unwrap_or_default();
-        !self.is_complete() || std::str::from_utf8(character).is_ok()
-    }
-
-    fn is_complete(&self) -> bool {
-        self.len == self.width
-    }
 }
 
 /// Whether the Host field, normalised as `ngx_http_validate_host()` does it, is the name

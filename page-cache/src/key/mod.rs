@@ -7,6 +7,7 @@
 mod full_path;
 pub(crate) mod percent;
 mod recipe;
+pub(crate) mod utf8;
 
 use std::fmt;
 

@@ -27,21 +27,18 @@ impl Lines {
         longest: impl FnOnce(&[u8]) -> usize,
     ) -> Result<Option<&'a [u8]>, Violation> {
         let fresh = input.get(self.scanned..).unwrap_or_default();
-        let Some(at) = fresh.iter().position(|&byte| byte == b'\n') else {
-            self.scanned = input.len();
-            // The CR of a line of the greatest length may be here already.
-            return if input.len() > longest(input) + 1 {
-                Err(Violation::LineTooLong)
-            } else {
-                Ok(None)
-            };
-        };
-        let whole = input.get(..self.scanned + at).unwrap_or_default();
-        self.scanned = 0;
-        let line = whole.strip_suffix(b"\r").ok_or(Violation::LineEnd)?;
-        if line.len() > longest(line) {
+        let end = fresh.iter().position(|&byte| byte == b'\n').map(|at| self.scanned + at);
+        let line = input.get(..end.unwrap_or(input.len())).unwrap_or_default();
+        // Beside its CR.
+        if line.len() > longest(line).saturating_add(1) {
             return Err(Violation::LineTooLong);
         }
+        if end.is_none() {
+            self.scanned = input.len();
+            return Ok(None);
+        }
+        self.scanned = 0;
+        let line = line.strip_suffix(b"\r").ok_or(Violation::LineEnd)?;
         if line.contains(&b'\r') {
             return Err(Violation::LineEnd);
         }

@@ -14,7 +14,7 @@ pub const LONGEST_LINE: usize = 1024;
 const LONGEST_TEXT: usize = 200;
 
 /// A run of this many bytes of a secret is not told.
-const TELLTALE: usize = 3;
+const TELLTALE: usize = 4;
 
 /// How to be let in: `AUTH [user] password` if there is a password, `SELECT db`
 /// if the database is not the one that Redis starts with, 0.

@@ -20,6 +20,7 @@
 pub mod breaker;
 pub mod directive;
 pub mod key;
+pub mod lookup;
 pub mod outcome;
 pub mod oversize;
 pub mod page;

@@ -1,0 +1,574 @@
+//! One socket to a store, driven by a [`Pipeline`]: connect, hand shake, flush once per turn of
+//! the event loop, read, time out, close.
+//!
+//! Callbacks of nginx come here with raw pointers. No reference into a connection, a server or a
+//! record is held while replies are handed out, since a reply may start the next look-up.
+
+use std::ffi::{c_int, c_void};
+use std::mem;
+use std::ptr;
+
+use ngx::ffi::*;
+use ngx::ngx_log_debug_mask;
+use page_cache::Failure;
+use page_cache::pipeline::{Fault, Limits, Pipeline, Reply, Retry, Ticket};
+
+use crate::store::{self, Server};
+use crate::sys::{self, code};
+
+/// How often a socket is read before other connections get their turn.
+const READS_PER_TURN: usize = 16;
+
+/// A connection of this worker to one server.
+pub struct Connection {
+    c: *mut ngx_connection_t,
+    server: *mut Server,
+    pipeline: Pipeline,
+    /// The socket is connected (not yet: let in).
+    connected: bool,
+    /// Until when it must be open, in milliseconds of [`sys::now`].
+    open_by: u64,
+    /// Made to see whether the server is back.
+    is_probe: bool,
+    /// Posted when there is something to write at the end of this turn.
+    flush: ngx_event_t,
+}
+
+/// Why a connection is closed, for the breaker and the log.
+pub struct Reason {
+    /// What to fail its look-ups with.
+    pub why: Failure,
+    /// More words for the log.
+    pub text: Option<String>,
+}
+
+impl Reason {
+    fn new(why: Failure, text: &str) -> Self {
+        Self { why, text: Some(text.to_owned()) }
+    }
+}
+
+impl From<Failure> for Reason {
+    fn from(why: Failure) -> Self {
+        Self { why, text: None }
+    }
+}
+
+impl From<Fault> for Reason {
+    fn from(fault: Fault) -> Self {
+        Self { why: fault.why, text: fault.text }
+    }
+}
+
+impl Connection {
+    /// Starts to connect to `server`; it must be open `connect_timeout` milliseconds from now.
+    ///
+    /// # Safety
+    /// `server` must outlive the connection.
+    pub unsafe fn open(
+        server: *mut Server,
+        connect_timeout: u64,
+        is_probe: bool,
+    ) -> Result<*mut Self, Reason> {
+        // SAFETY: the caller vouches for `server`; a zeroed peer connection is what nginx's own
+        // callers start from; the quiet log is only used within the call.
+        unsafe {
+            let mut quiet = ptr::read(sys::cycle_log());
+            // connect() failures are ours to report: once, not per attempt.
+            quiet.log_level = NGX_LOG_ALERT as ngx_uint_t;
+            let mut name = sys::str_of((*server).name());
+            let mut pc: ngx_peer_connection_t = mem::zeroed();
+            pc.sockaddr = (*server).sockaddr();
+            pc.socklen = (*server).socklen();
+            pc.name = &raw mut name;
+            pc.get = Some(ngx_event_get_peer);
+            pc.log = &raw mut quiet;
+            pc.set_log_error(ngx_connection_log_error_e_NGX_ERROR_INFO);
+            let result = ngx_event_connect_peer(&raw mut pc);
+            if result == code::DECLINED {
+                let err = std::io::Error::from_raw_os_error(ngx_socket_errno());
+                return Err(Reason::new(Failure::Connect, &err.to_string()));
+            }
+            let c = pc.connection;
+            if (result != code::OK && result != code::AGAIN) || c.is_null() {
+                let text = "no free connection or socket, see worker_connections";
+                return Err(Reason::new(Failure::Memory, text));
+            }
+            let log = sys::cycle_log();
+            let this = Box::into_raw(Box::new(Self {
+                c,
+                server,
+                pipeline: (*server).new_pipeline(),
+                connected: false,
+                open_by: sys::now().saturating_add(connect_timeout),
+                is_probe,
+                flush: mem::zeroed(),
+            }));
+            (*this).flush.handler = Some(on_flush);
+            (*this).flush.data = this.cast();
+            (*this).flush.log = log;
+            (*c).data = this.cast();
+            (*c).log = log;
+            (*(*c).read).log = log;
+            (*(*c).write).log = log;
+            (*(*c).read).handler = Some(on_read);
+            (*(*c).write).handler = Some(on_write);
+            if result == code::OK {
+                Self::connected(this);
+            }
+            Self::arm(this);
+            Ok(this)
+        }
+    }
+
+    /// Look-ups that wait for their reply.
+    pub fn in_flight(&self) -> usize {
+        self.pipeline.in_flight()
+    }
+
+    /// Adds a look-up; it is written at the end of this turn of the event loop.
+    ///
+    /// # Safety
+    /// `this` must be open (not closed).
+    pub unsafe fn enqueue(
+        this: *mut Self,
+        key: &[u8],
+        ticket: Ticket,
+        limits: Limits,
+    ) -> Result<(), Failure> {
+        // SAFETY: the caller vouches for `this`.
+        unsafe {
+            (*this).pipeline.enqueue(key, ticket, limits)?;
+            Self::is_busy(this);
+        }
+        Ok(())
+    }
+
+    /// Asks for `key` only to see whether the server answers.
+    ///
+    /// # Safety
+    /// As `enqueue`.
+    pub unsafe fn probe(this: *mut Self, key: &[u8], deadline: u64) -> Result<(), Failure> {
+        // SAFETY: the caller vouches for `this`.
+        unsafe {
+            (*this).pipeline.probe(key, deadline)?;
+            Self::is_busy(this);
+        }
+        Ok(())
+    }
+
+    /// Something is in flight: not to be closed by nginx, to be flushed, to be timed.
+    ///
+    /// # Safety
+    /// As `enqueue`.
+    unsafe fn is_busy(this: *mut Self) {
+        // SAFETY: the caller vouches for `this`; `c` is live as long as `this` is.
+        unsafe {
+            let c = (*this).c;
+            if (*c).idle() != 0 {
+                (*c).set_idle(0);
+                ngx_reusable_connection(c, 0);
+            }
+            if (*this).connected {
+                ngx_post_event(&raw mut (*this).flush, &raw mut ngx_posted_events);
+            }
+            Self::arm(this);
+        }
+    }
+
+    /// Sets the timer to the earliest deadline; a timer that fires early re-arms itself.
+    ///
+    /// # Safety
+    /// As `enqueue`.
+    unsafe fn arm(this: *mut Self) {
+        // SAFETY: the caller vouches for `this`.
+        unsafe {
+            let next = if (*this).pipeline.is_open() && (*this).connected {
+                (*this).pipeline.next_deadline()
+            } else {
+                Some(
+                    (*this)
+                        .pipeline
+                        .next_deadline()
+                        .map_or((*this).open_by, |d| d.min((*this).open_by)),
+                )
+            };
+            let Some(next) = next else { return };
+            let ev = (*(*this).c).read;
+            if (*ev).timer_set() == 0 || ((*ev).timer.key as u64) > next {
+                sys::set_timer(ev, next);
+            }
+        }
+    }
+
+    /// The socket is connected.
+    ///
+    /// # Safety
+    /// As `enqueue`.
+    unsafe fn connected(this: *mut Self) {
+        // SAFETY: the caller vouches for `this`.
+        unsafe {
+            (*this).connected = true;
+            let c = (*this).c;
+            if c.as_ref().is_some_and(|c| c.tcp_nodelay() == 0) {
+                // Look-ups are small and must not wait for each other; a failure costs only time.
+                ngx_tcp_nodelay(c);
+            }
+            ngx_post_event(&raw mut (*this).flush, &raw mut ngx_posted_events);
+        }
+    }
+
+    /// Closes the connection, reports to the breaker, and fails or retries what was in flight.
+    /// `this` is gone afterwards.
+    ///
+    /// # Safety
+    /// `this` must have come from `open` and not be closed yet.
+    pub unsafe fn close(this: *mut Self, reason: Reason) {
+        // SAFETY: `this` was made by Box::into_raw in `open`; it leaves the server's list first, so
+        // nobody can find it any more.
+        let mut own = unsafe { Box::from_raw(this) };
+        let server = own.server;
+        let mut failed: Vec<(Ticket, Failure, Retry)> = Vec::new();
+        own.pipeline.fail_all(reason.why, &mut |t, why, retry| failed.push((t, why, retry)));
+        // SAFETY: `c` and the events are live until here; the server outlives its connections.
+        unsafe {
+            (*server).forget(this);
+            own.shut();
+            ngx_log_debug_mask!(
+                DebugMask::Event,
+                sys::cycle_log(),
+                "rust_page_cache: connection to {} closed: {}",
+                (*server).shown(),
+                reason.why
+            );
+            let was_idle = failed.is_empty() && own.pipeline.in_flight() == 0;
+            // An idle connection that the server closes, or one on which a look-up crossed the
+            // server's close, is no failure of the server: what was asked is asked again.
+            let is_stale = reason.why == Failure::Closed
+                && own.pipeline.has_answered()
+                && failed.iter().all(|&(_, _, retry)| retry == Retry::Fresh);
+            if own.is_probe {
+                Server::probe_failed(server, reason);
+            } else if !(is_stale || (was_idle && reason.why == Failure::Closed)) {
+                Server::failed(server, &reason);
+            }
+            drop(own);
+            for (ticket, why, retry) in failed {
+                store::connection_failed(ticket, why, retry);
+            }
+        }
+    }
+
+    /// Closes without a word: the worker leaves, or nginx wants the slot of an idle connection.
+    ///
+    /// # Safety
+    /// As `close`.
+    pub unsafe fn retire(this: *mut Self) {
+        // SAFETY: as `close`.
+        unsafe {
+            let mut own = Box::from_raw(this);
+            let server = own.server;
+            (*server).forget(this);
+            own.shut();
+            let mut failed: Vec<(Ticket, Failure, Retry)> = Vec::new();
+            own.pipeline.fail_all(Failure::Closed, &mut |t, why, retry| {
+                failed.push((t, why, retry));
+            });
+            let was_probe = own.is_probe;
+            drop(own);
+            if was_probe {
+                Server::probe_failed(server, Failure::Closed.into());
+            }
+            for (ticket, why, retry) in failed {
+                store::connection_failed(ticket, why, retry);
+            }
+        }
+    }
+
+    /// Closes the socket and unhooks its events.
+    fn shut(&mut self) {
+        // SAFETY: the flush event is ours; `c` is live and closed once.
+        unsafe {
+            if self.flush.posted() != 0 {
+                ngx_delete_posted_event(&raw mut self.flush);
+            }
+            let c = mem::replace(&mut self.c, ptr::null_mut());
+            if !c.is_null() {
+                ngx_close_connection(c);
+            }
+        }
+    }
+
+    /// Writes what there is to write. `false`: the connection was closed.
+    ///
+    /// # Safety
+    /// As `enqueue`.
+    unsafe fn write(this: *mut Self) -> bool {
+        // SAFETY: the caller vouches for `this`; `outgoing` stays in place until `wrote`.
+        unsafe {
+            let c = (*this).c;
+            let wev = (*c).write;
+            while (*this).connected && (*wev).ready() != 0 {
+                let out = (*this).pipeline.outgoing();
+                let (data, len) = (out.as_ptr(), out.len());
+                if len == 0 {
+                    break;
+                }
+                let Some(send) = (*c).send else { break };
+                let n = send(c, data.cast_mut(), len);
+                if n == code::AGAIN {
+                    break;
+                }
+                let Ok(n) = usize::try_from(n) else {
+                    Self::close(this, Reason::new(Failure::Closed, "send() failed"));
+                    return false;
+                };
+                (*this).pipeline.wrote(n);
+            }
+            if ngx_handle_write_event(wev, 0) != code::OK {
+                Self::close(this, Failure::Memory.into());
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Reads and hands out what has come. `false`: the connection was closed.
+    ///
+    /// # Safety
+    /// As `enqueue`.
+    unsafe fn read(this: *mut Self) -> bool {
+        // SAFETY: the caller vouches for `this`; handing out replies may add look-ups to it but
+        // closes nothing but what it opens itself.
+        unsafe {
+            let c = (*this).c;
+            let rev = (*c).read;
+            let mut replies = store::take_scratch();
+            for _ in 0..READS_PER_TURN {
+                let (space, len) = match (*this).pipeline.read_space() {
+                    Ok(space) => (space.as_mut_ptr(), space.len()),
+                    Err(why) => {
+                        Self::close(this, why.into());
+                        return false;
+                    }
+                };
+                let Some(recv) = (*c).recv else { break };
+                let n = recv(c, space, len);
+                if n == code::AGAIN {
+                    break;
+                }
+                let n = match usize::try_from(n) {
+                    Ok(n) if n > 0 => n,
+                    closed => {
+                        let text =
+                            if closed.is_ok() { "the server closed it" } else { "recv() failed" };
+                        Self::close(this, Reason::new(Failure::Closed, text));
+                        return false;
+                    }
+                };
+                let result = (*this).pipeline.received(n, &mut |t, r| replies.push((t, r)));
+                Self::hand_out(this, &mut replies);
+                if let Err(fault) = result {
+                    Self::close(this, fault.into());
+                    return false;
+                }
+                if (*rev).ready() == 0 {
+                    break;
+                }
+            }
+            store::return_scratch(replies);
+            if (*rev).ready() != 0 {
+                ngx_post_event(rev, &raw mut ngx_posted_next_events);
+            }
+            if ngx_handle_read_event(rev, 0) != code::OK {
+                Self::close(this, Failure::Memory.into());
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Gives replies to those who wait for them, and tells the server's breaker.
+    ///
+    /// # Safety
+    /// As `enqueue`.
+    unsafe fn hand_out(this: *mut Self, replies: &mut Vec<(Ticket, Reply)>) {
+        // SAFETY: the caller vouches for `this`; the server outlives it.
+        unsafe {
+            let server = (*this).server;
+            let mut said: Option<Failure> = None;
+            for (ticket, reply) in replies.drain(..) {
+                match &reply {
+                    Reply::Value(_) | Reply::Absent => (*server).succeeded(),
+                    Reply::Failed(why) => said = Some(*why),
+                }
+                store::reply(ticket, reply);
+            }
+            let Some(why) = said else { return };
+            let reason = Reason { why, text: (*this).pipeline.server_error().map(str::to_owned) };
+            match why {
+                // The server answers, but cannot serve: LOADING, SERVER_ERROR.
+                Failure::Protocol => Server::failed(server, &reason),
+                // It says something of one key; whoever asked for it complains.
+                Failure::TooLarge | Failure::Undecodable | Failure::Timeout => {}
+                _ => (*server).complain(&reason),
+            }
+        }
+    }
+
+    /// After every event: probes, flush, timers, idleness. `this` may be gone afterwards.
+    ///
+    /// # Safety
+    /// As `enqueue`.
+    unsafe fn settle(this: *mut Self) {
+        // SAFETY: the caller vouches for `this`.
+        unsafe {
+            if (*this).is_probe {
+                match (*this).pipeline.probe_outcome() {
+                    Some(Ok(())) => {
+                        (*this).is_probe = false;
+                        Server::is_back((*this).server);
+                    }
+                    Some(Err(why)) => return Self::close(this, why.into()),
+                    None => {}
+                }
+            }
+            if !(*this).pipeline.outgoing().is_empty() && (*this).connected {
+                ngx_post_event(&raw mut (*this).flush, &raw mut ngx_posted_events);
+            }
+            let may_rest = (*this).connected && (*this).pipeline.is_open();
+            if may_rest && (*this).pipeline.in_flight() == 0 {
+                if sys::is_leaving() {
+                    return Self::retire(this);
+                }
+                let c = (*this).c;
+                if (*c).idle() == 0 {
+                    (*c).set_idle(1);
+                    ngx_reusable_connection(c, 1);
+                }
+            }
+            Self::arm(this);
+        }
+    }
+
+    /// A deadline has come. `false`: the connection was closed.
+    ///
+    /// # Safety
+    /// As `enqueue`.
+    unsafe fn expire(this: *mut Self) -> bool {
+        // SAFETY: the caller vouches for `this`.
+        unsafe {
+            let now = sys::now();
+            let is_open = (*this).connected && (*this).pipeline.is_open();
+            let mut replies: Vec<(Ticket, Reply)> = Vec::new();
+            let silent = (*this).pipeline.expire(now, &mut |t, r| replies.push((t, r)));
+            for (ticket, reply) in replies {
+                store::reply(ticket, reply);
+            }
+            if !is_open && now >= (*this).open_by {
+                let what = if (*this).connected { "AUTH or SELECT" } else { "connect()" };
+                Self::close(this, Reason::new(Failure::Connect, &format!("{what} timed out")));
+                return false;
+            }
+            if silent && is_open {
+                Self::close(this, Reason::new(Failure::Timeout, "no reply within the time given"));
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// The connection behind an event.
+///
+/// # Safety
+/// `ev` must be the read or write event of a connection of ours.
+unsafe fn behind(ev: *mut ngx_event_t) -> (*mut ngx_connection_t, *mut Connection) {
+    // SAFETY: the caller vouches for `ev`.
+    unsafe {
+        let c = (*ev).data.cast::<ngx_connection_t>();
+        (c, (*c).data.cast::<Connection>())
+    }
+}
+
+/// The error of a connect() that has ended, 0 if there is none (`ngx_http_upstream_test_connect`).
+///
+/// # Safety
+/// `c` must be an open connection.
+unsafe fn connect_error(c: *mut ngx_connection_t) -> c_int {
+    let mut err: c_int = 0;
+    let mut len = mem::size_of::<c_int>() as libc::socklen_t;
+    // SAFETY: `err` and `len` are valid for getsockopt to write.
+    let result = unsafe {
+        let slot = (&raw mut err).cast::<c_void>();
+        libc::getsockopt((*c).fd, libc::SOL_SOCKET, libc::SO_ERROR, slot, &raw mut len)
+    };
+    if result == -1 { ngx_socket_errno() as c_int } else { err }
+}
+
+/// Finishes connect() if that is under way. `false`: not connected (and perhaps closed).
+///
+/// # Safety
+/// `c` and `this` must belong together and be open.
+unsafe fn finish_connect(c: *mut ngx_connection_t, this: *mut Connection) -> bool {
+    // SAFETY: the caller vouches for both.
+    unsafe {
+        if (*this).connected {
+            return true;
+        }
+        let err = connect_error(c);
+        if err != 0 {
+            let text = std::io::Error::from_raw_os_error(err).to_string();
+            Connection::close(this, Reason::new(Failure::Connect, &text));
+            return false;
+        }
+        if (*(*c).write).ready() == 0 {
+            return false;
+        }
+        Connection::connected(this);
+        true
+    }
+}
+
+/// # Safety
+/// Called by nginx with the read event of one of our connections.
+unsafe extern "C" fn on_read(ev: *mut ngx_event_t) {
+    // SAFETY: see above.
+    unsafe {
+        let (c, this) = behind(ev);
+        if (*c).close() != 0 {
+            return Connection::retire(this);
+        }
+        if (*ev).timedout() != 0 {
+            (*ev).set_timedout(0);
+            if Connection::expire(this) {
+                Connection::settle(this);
+            }
+            return;
+        }
+        if finish_connect(c, this) && Connection::read(this) {
+            Connection::settle(this);
+        }
+    }
+}
+
+/// # Safety
+/// Called by nginx with the write event of one of our connections.
+unsafe extern "C" fn on_write(ev: *mut ngx_event_t) {
+    // SAFETY: see above.
+    unsafe {
+        let (c, this) = behind(ev);
+        if finish_connect(c, this) {
+            Connection::write(this);
+        }
+    }
+}
+
+/// # Safety
+/// Called by nginx with the flush event of one of our connections.
+unsafe extern "C" fn on_flush(ev: *mut ngx_event_t) {
+    // SAFETY: `data` was set in `open`, and a closed connection's flush event is not posted.
+    unsafe {
+        Connection::write((*ev).data.cast::<Connection>());
+    }
+}

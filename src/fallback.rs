@@ -1,0 +1,49 @@
+//! Where a request goes when the cache does not answer.
+
+use ngx::ffi::*;
+use page_cache::directive::Fallback;
+
+use crate::check::DEFAULT_FALLBACK;
+use crate::conf::{LocConf, Site};
+use crate::sys::{self, code};
+
+/// Where a request goes when the cache does not answer.
+#[derive(Clone, Copy)]
+pub enum Route {
+    /// On through the phases: the location's own handler, `try_files`, static files.
+    Next,
+    /// To a named location; the name with its `@`.
+    Named(ngx_str_t),
+}
+
+/// The route of a request, decided before it is looked up. `None`: it is not looked up at all,
+/// because its location merely inherits the directive and has no handler to fall back to.
+///
+/// # Safety
+/// `r` must be live, in the location of `conf`.
+pub unsafe fn route(r: *mut ngx_http_request_t, conf: &LocConf, site: &Site) -> Option<Route> {
+    match &site.fallback {
+        Some(Fallback::Next) => Some(Route::Next),
+        Some(Fallback::Named(name)) => Some(Route::Named(sys::str_of(name))),
+        // SAFETY: `r` is live.
+        None if unsafe { (*r).content_handler.is_some() } => Some(Route::Next),
+        None if conf.written_here => Some(Route::Named(sys::str_of(DEFAULT_FALLBACK))),
+        None => None,
+    }
+}
+
+/// Sends the request there. The result is the phase handler's.
+///
+/// # Safety
+/// `r` must be live and in the PRECONTENT phase; it may be gone afterwards.
+pub unsafe fn take(r: *mut ngx_http_request_t, route: Route) -> ngx_int_t {
+    match route {
+        Route::Next => code::DECLINED,
+        // SAFETY: as ngx_http_try_files_handler does; nginx compares the name and keeps nothing.
+        Route::Named(mut name) => unsafe {
+            ngx_http_named_location(r, &raw mut name);
+            ngx_http_finalize_request(r, code::DONE);
+            code::DONE
+        },
+    }
+}

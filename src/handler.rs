@@ -1,0 +1,172 @@
+//! The phase handler, in the order of a request's life.
+
+use std::borrow::Cow;
+
+use ngx::ffi::*;
+use ngx::ngx_log_debug_mask;
+use page_cache::key::{self, CacheKey};
+use page_cache::lookup::Lookup;
+use page_cache::page::body::BodyOptions;
+use page_cache::{Bypass, Failure, Outcome, policy};
+
+use crate::conf::{LocConf, Site, Text};
+use crate::fallback;
+use crate::record::{Progress, Record};
+use crate::respond;
+use crate::sys::{self, code};
+use crate::view;
+
+/// The PRECONTENT handler.
+///
+/// # Safety
+/// Called by nginx with a live request; again whenever a parked request is woken.
+pub unsafe extern "C" fn handle(r: *mut ngx_http_request_t) -> ngx_int_t {
+    // SAFETY: `r` is live, and its location's conf is ours.
+    unsafe {
+        if let Some(record) = Record::find(r) {
+            return match (*record).progress() {
+                Progress::Looking => code::AGAIN,
+                Progress::Decided => act(r, record),
+                Progress::Spent => code::DECLINED,
+            };
+        }
+        let conf = LocConf::of(r);
+        let Some(site) = (*conf).site() else { return code::DECLINED };
+        // An error page is none of the cache's business.
+        if (*r).err_status != 0 || (*r).error_page() != 0 {
+            return code::DECLINED;
+        }
+        if fallback::route(r, &*conf, site).is_none() {
+            return code::DECLINED;
+        }
+        let Some(record) = Record::create(r, conf) else { return code::DECLINED };
+        match prepare(r, &*conf, site) {
+            Ok((lookup, key)) => Record::look_up(record, lookup, key),
+            Err(outcome) => (*record.as_ptr()).decide(outcome, None),
+        }
+        let record = record.as_ptr();
+        if (*record).progress() == Progress::Decided {
+            return act(r, record);
+        }
+        park(r, record)
+    }
+}
+
+/// Whether to look the request up, and under which key.
+///
+/// # Safety
+/// As [`handle`].
+unsafe fn prepare(
+    r: *mut ngx_http_request_t,
+    conf: &LocConf,
+    site: &Site,
+) -> Result<(Lookup, CacheKey), Outcome> {
+    // SAFETY: as `handle`.
+    unsafe {
+        let view = view::of(r);
+        policy::admit(&view)?;
+        if !conf.bypass.is_null() {
+            match ngx_http_test_predicates(r, conf.bypass) {
+                code::OK => {}
+                code::DECLINED => return Err(Bypass::Bypass.into()),
+                _ => return Err(Failure::Memory.into()),
+            }
+        }
+        if let Some(patterns) = &conf.ignore {
+            if patterns.matches(&key::full_path(view::target(r))?) {
+                return Err(Bypass::Ignore.into());
+            }
+        }
+        policy::admit_target(&view)?;
+        let key = make_key(r, site)?;
+        let options = BodyOptions { max_size: conf.max_size, gzip_flag: conf.gzip_flag as u32 };
+        Ok((Lookup::body(options), key))
+    }
+}
+
+/// The key by the site's recipe.
+///
+/// # Safety
+/// As [`handle`].
+unsafe fn make_key(r: *mut ngx_http_request_t, site: &Site) -> Result<CacheKey, Outcome> {
+    // SAFETY: as `handle`.
+    unsafe {
+        let namespace = evaluate(r, &site.namespace)?;
+        let prefix = evaluate(r, &site.prefix)?;
+        let uri = match &site.uri {
+            Some(text) => Cow::Borrowed(evaluate(r, text)?),
+            None => key::full_path(view::target(r))?,
+        };
+        Ok(site.recipe.key(site.protocol, namespace, prefix, &uri)?)
+    }
+}
+
+/// The value of a parameter for this request.
+///
+/// # Safety
+/// As [`handle`].
+unsafe fn evaluate(r: *mut ngx_http_request_t, text: &Text) -> Result<&[u8], Failure> {
+    match text {
+        Text::Literal(bytes) => Ok(bytes),
+        // SAFETY: the value was compiled by nginx; the result lives in the request's pool.
+        Text::Complex(value) => unsafe {
+            let mut result = ngx_str_t { len: 0, data: std::ptr::null_mut() };
+            if ngx_http_complex_value(r, *value, &raw mut result) != code::OK {
+                return Err(Failure::Memory);
+            }
+            Ok(sys::bytes(result))
+        },
+    }
+}
+
+/// Lets the request wait, and watches for the client's leaving (`ngx_http_limit_req_handler`).
+///
+/// # Safety
+/// As [`handle`]; `record` is the request's.
+unsafe fn park(r: *mut ngx_http_request_t, record: *mut Record) -> ngx_int_t {
+    // SAFETY: as `handle`.
+    unsafe {
+        let read = (*(*r).connection).read;
+        if (*read).ready() != 0 {
+            ngx_post_event(read, &raw mut ngx_posted_events);
+        } else if ngx_handle_read_event(read, 0) != code::OK {
+            (*record).decide(Failure::Memory.into(), None);
+            return act(r, record);
+        }
+        (*r).read_event_handler = Some(ngx_http_test_reading);
+        (*record).set_parked(true);
+        code::AGAIN
+    }
+}
+
+/// Acts upon what was decided: serves the page, or takes the fallback.
+///
+/// # Safety
+/// As [`handle`]; `record` is the request's and decided. Both may be gone afterwards.
+unsafe fn act(r: *mut ngx_http_request_t, record: *mut Record) -> ngx_int_t {
+    // SAFETY: as `handle`.
+    unsafe {
+        let record = &mut *record;
+        record.set_parked(false);
+        record.spend();
+        (*r).read_event_handler = Some(ngx_http_block_reading);
+        let conf = record.conf();
+        ngx_log_debug_mask!(
+            DebugMask::Http,
+            (*(*r).connection).log,
+            "rust_page_cache: {} {} key \"{}\"",
+            record.outcome().map_or("", Outcome::status),
+            record.outcome().map_or("", Outcome::reason),
+            record.key().escape_ascii()
+        );
+        if let Some(page) = record.page() {
+            let rc = respond::send(r, page, &*conf);
+            ngx_http_finalize_request(r, rc);
+            return code::DONE;
+        }
+        match (*conf).site().and_then(|site| fallback::route(r, &*conf, site)) {
+            Some(route) => fallback::take(r, route),
+            None => code::DECLINED,
+        }
+    }
+}

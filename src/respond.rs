@@ -1,0 +1,120 @@
+//! A page becomes the response.
+
+use std::mem;
+use std::ptr;
+
+use ngx::ffi::*;
+use page_cache::page::{self, Page};
+
+use crate::conf::LocConf;
+use crate::sys::{self, code};
+
+/// Serves `page`. The result is for `ngx_http_finalize_request`.
+///
+/// After `ngx_http_send_header` the module context may be cleared (a 412 goes to `error_page`),
+/// so nothing of ours is touched then but the page's bytes.
+///
+/// # Safety
+/// `r` must be live; `page` must live in its pool.
+pub unsafe fn send(r: *mut ngx_http_request_t, page: &Page, conf: &LocConf) -> ngx_int_t {
+    // SAFETY: `r` is live; each list element and allocation is checked.
+    unsafe {
+        let rc = ngx_http_discard_request_body(r);
+        if rc != code::OK {
+            return rc;
+        }
+        (*r).write_event_handler = Some(ngx_http_request_empty_handler);
+        if set_headers(r, page, conf).is_none() {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR as ngx_int_t;
+        }
+        let rc = ngx_http_send_header(r);
+        if rc == code::ERROR || rc > code::OK || (*r).header_only() != 0 {
+            return rc;
+        }
+        send_body(r, page.body.as_slice())
+    }
+}
+
+/// Fills `headers_out`. `None` when memory is short; nothing has been sent then.
+///
+/// # Safety
+/// As [`send`].
+unsafe fn set_headers(r: *mut ngx_http_request_t, page: &Page, conf: &LocConf) -> Option<()> {
+    // SAFETY: as `send`.
+    unsafe {
+        (*r).headers_out.status = page.status as ngx_uint_t;
+        (*r).headers_out.content_length_n = page.body.len() as off_t;
+        if ngx_http_set_content_type(r) != code::OK {
+            return None;
+        }
+        if page.gzip {
+            (*r).headers_out.content_encoding = push(r, b"Content-Encoding", b"gzip")?;
+        }
+        if conf.etag != 0 && (*r).headers_out.etag.is_null() {
+            let tag = page::etag(page.body.as_slice());
+            (*r).headers_out.etag = push(r, b"ETag", &tag)?;
+        }
+        (*r).set_allow_ranges(1);
+        if (*r).headers_out.last_modified_time == -1 {
+            // nginx answers 412 where there is no Last-Modified; RFC 9110, section 13.1.4, wants
+            // the condition ignored.
+            (*r).headers_in.if_unmodified_since = ptr::null_mut();
+        }
+        Some(())
+    }
+}
+
+/// Adds a response header field.
+///
+/// # Safety
+/// `r` must be live; `name` must be static.
+unsafe fn push(
+    r: *mut ngx_http_request_t,
+    name: &'static [u8],
+    value: &[u8],
+) -> Option<*mut ngx_table_elt_t> {
+    // SAFETY: the list is the live request's; its memory is not zeroed by nginx.
+    unsafe {
+        let value = sys::copy_to_pool((*r).pool, value)?;
+        let field = ngx_list_push(&raw mut (*r).headers_out.headers).cast::<ngx_table_elt_t>();
+        if field.is_null() {
+            return None;
+        }
+        field.write(mem::zeroed());
+        (*field).hash = 1;
+        (*field).key = sys::str_of(name);
+        (*field).value = value;
+        Some(field)
+    }
+}
+
+/// Sends the body as one buffer (two would break multi-range answers). The bytes may be shared
+/// with other requests, so they are `memory`, which no filter writes to, never `temporary`.
+///
+/// # Safety
+/// As [`send`]; the header has been sent.
+unsafe fn send_body(r: *mut ngx_http_request_t, body: &[u8]) -> ngx_int_t {
+    // SAFETY: the buffer is the request's; the bytes live in its record.
+    unsafe {
+        let b = ngx_pcalloc((*r).pool, mem::size_of::<ngx_buf_t>()).cast::<ngx_buf_t>();
+        if b.is_null() {
+            return code::ERROR;
+        }
+        let is_main = r == (*r).main;
+        if body.is_empty() {
+            // As ngx_http_send_response: a buffer without bytes only marks the end.
+            (*b).set_sync(u32::from(!is_main));
+        } else {
+            let range = body.as_ptr_range();
+            (*b).pos = range.start.cast_mut();
+            (*b).last = range.end.cast_mut();
+            (*b).start = (*b).pos;
+            (*b).end = (*b).last;
+            (*b).set_memory(1);
+        }
+        (*b).set_last_buf(u32::from(is_main));
+        (*b).set_last_in_chain(1);
+        let mut out = ngx_chain_t { buf: b, next: ptr::null_mut() };
+        ngx_http_output_filter(r, &raw mut out)
+    }
+}

@@ -1,0 +1,104 @@
+//! An nginx request, seen as the policy sees it.
+
+use ngx::ffi::*;
+use page_cache::request::{Method, Rank, RequestView, Target};
+
+use crate::sys;
+
+/// The request's target: raw, as long as nginx has not rewritten it.
+///
+/// `valid_unparsed_uri` is nginx's own word for that (proxy_pass goes by it too): it is cleared by
+/// `rewrite`, `set $args`, internal redirects, and never set for subrequests.
+///
+/// # Safety
+/// `r` must be live for `'a`.
+pub unsafe fn target<'a>(r: *mut ngx_http_request_t) -> Target<'a> {
+    // SAFETY: the strings of a live request lie in its pool or its header buffers.
+    unsafe {
+        if (*r).valid_unparsed_uri() != 0 {
+            Target::Raw(sys::bytes((*r).unparsed_uri))
+        } else {
+            Target::Current { path: sys::bytes((*r).uri), args: sys::bytes((*r).args) }
+        }
+    }
+}
+
+/// Everything that the policy asks about.
+///
+/// # Safety
+/// `r` must be live for `'a`.
+pub unsafe fn of<'a>(r: *mut ngx_http_request_t) -> RequestView<'a> {
+    // SAFETY: as above.
+    unsafe {
+        RequestView {
+            method: match (*r).method as u32 {
+                NGX_HTTP_GET => Method::Get,
+                NGX_HTTP_HEAD => Method::Head,
+                _ => Method::Other,
+            },
+            has_body: (*r).headers_in.content_length_n > 0 || (*r).headers_in.chunked() != 0,
+            rank: rank(r),
+            target: wire_target(r),
+            host: host(r),
+            server_name: sys::bytes((*r).headers_in.server),
+        }
+    }
+}
+
+/// # Safety
+/// `r` must be live.
+unsafe fn rank(r: *mut ngx_http_request_t) -> Rank {
+    // SAFETY: `r` is live.
+    unsafe {
+        if r == (*r).main {
+            Rank::Main
+        } else if (*r).header_only() != 0 || (*r).background() != 0 {
+            Rank::HeaderOnly
+        } else {
+            Rank::Subrequest
+        }
+    }
+}
+
+/// As [`target`], but an absolute-form target is shown by its scheme: nginx's `unparsed_uri` lacks
+/// scheme and authority, and the policy has to see that they were there.
+///
+/// # Safety
+/// `r` must be live for `'a`.
+unsafe fn wire_target<'a>(r: *mut ngx_http_request_t) -> Target<'a> {
+    // SAFETY: `r` is live; over HTTP/1 nginx sets `schema` for an absolute-form target only, and it
+    // points into the same buffer, in front of `unparsed_uri`.
+    unsafe {
+        let of_the_client = r == (*r).main
+            && ((*r).valid_unparsed_uri() != 0
+                || ((*r).internal() == 0 && (*r).empty_path_in_uri() != 0));
+        if of_the_client
+            && (*r).http_version < NGX_HTTP_VERSION_20 as ngx_uint_t
+            && (*r).schema.len > 0
+        {
+            return Target::Raw(sys::bytes((*r).schema));
+        }
+        target(r)
+    }
+}
+
+/// The Host field as it came; over HTTP/3 `:authority` stands for it.
+///
+/// # Safety
+/// `r` must be live for `'a`.
+unsafe fn host<'a>(r: *mut ngx_http_request_t) -> Option<&'a [u8]> {
+    // SAFETY: `r` is live; both pointers delimit one piece of a header buffer.
+    unsafe {
+        let field = (*r).headers_in.host;
+        if !field.is_null() {
+            return Some(sys::bytes((*field).value));
+        }
+        let (start, end) = ((*r).host_start, (*r).host_end);
+        if (*r).http_version > NGX_HTTP_VERSION_20 as ngx_uint_t && !start.is_null() && end > start
+        {
+            let len = end.offset_from(start) as usize;
+            return Some(sys::bytes(ngx_str_t { len, data: start }));
+        }
+        None
+    }
+}

@@ -1,0 +1,46 @@
+"""Pages that count how often Django had to render them, and take comments."""
+
+import collections
+import time
+
+from django.http import HttpResponseRedirect
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from .pages import stored_in_redis
+
+# In the memory of the one process that the demo runs: a database would prove no more.
+rendered = collections.Counter()
+comments = collections.defaultdict(lambda: collections.deque(maxlen=20))
+
+WORK_SECONDS = 0.05  # stands for the queries of a real page
+
+
+def front(request):
+    """Never stored; nginx has no rust_page_cache here."""
+    return render(request, "front.html")
+
+
+def page(request, name):
+    """A page with a comment form; a comment changes the page."""
+    if request.method == "POST":
+        comments[request.path].append(request.POST.get("comment", "")[:200])
+        return HttpResponseRedirect(request.path)
+    time.sleep(WORK_SECONDS)
+    rendered[request.path] += 1
+    return render(
+        request,
+        "page.html",
+        {
+            "name": name,
+            "rendered": rendered[request.path],
+            "now": timezone.now(),
+            "comments": comments[request.path],
+        },
+    )
+
+
+methods = require_http_methods(["GET", "HEAD", "POST"])
+in_memcached = methods(page)
+in_redis = methods(stored_in_redis(page))

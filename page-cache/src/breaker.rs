@@ -172,3 +172,147 @@ impl LogLimit {
         Some(std::mem::take(&mut self.suppressed))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+
+    /// Down at `now`, with so many failed probes; back at the time that is returned.
+    fn outage(breaker: &mut Breaker, now: u64, failed_probes: usize) -> u64 {
+        let mut at = breaker.failed(Failure::Connect, now).unwrap().probe_at;
+        for _ in 0..failed_probes {
+            at = breaker.probe_failed(at);
+        }
+        assert_eq!(breaker.probe_succeeded(at), Some(Reopened { down_for_ms: at - now }));
+        at
+    }
+
+    /// The pause with which the breaker opens at `now`.
+    fn pause(breaker: &mut Breaker, now: u64) -> u64 {
+        breaker.failed(Failure::Timeout, now).unwrap().probe_at - now
+    }
+
+    #[test]
+    fn some_failures_open_at_once() {
+        for why in [Failure::Connect, Failure::Timeout, Failure::Auth, Failure::Memory] {
+            let mut breaker = Breaker::new();
+            assert!(breaker.allows());
+            assert_eq!(breaker.failed(why, 1_000), Some(Opened { probe_at: 1_100 }));
+            assert!(!breaker.allows());
+            assert_eq!(breaker.failed(why, 1_001), None, "it is told once");
+        }
+    }
+
+    #[test]
+    fn some_failures_open_when_they_go_on() {
+        for why in [Failure::Closed, Failure::Protocol] {
+            let mut breaker = Breaker::new();
+            assert_eq!(breaker.failed(why, 1), None);
+            assert_eq!(breaker.failed(why, 2), None);
+            breaker.succeeded(3);
+            assert_eq!(breaker.failed(Failure::Closed, 4), None);
+            assert_eq!(breaker.failed(Failure::Undecodable, 5), None);
+            assert_eq!(breaker.failed(Failure::Protocol, 6), None);
+            assert!(breaker.allows());
+            assert_eq!(breaker.failed(why, 7), Some(Opened { probe_at: 107 }));
+        }
+    }
+
+    #[test]
+    fn some_failures_say_nothing_of_the_server() {
+        let mut breaker = Breaker::new();
+        for why in [Failure::Undecodable, Failure::TooLarge, Failure::Down].repeat(10) {
+            assert_eq!(breaker.failed(why, 1), None);
+        }
+        assert_eq!(breaker, Breaker::new());
+    }
+
+    #[test]
+    fn pauses_double_up_to_a_second() {
+        let mut breaker = Breaker::new();
+        let mut at = breaker.failed(Failure::Connect, 0).unwrap().probe_at;
+        let mut pauses = vec![at];
+        for _ in 0..6 {
+            let next = breaker.probe_failed(at);
+            pauses.push(next - at);
+            at = next;
+        }
+        assert_eq!(pauses, [100, 200, 400, 800, 1_000, 1_000, 1_000]);
+        breaker.succeeded(at);
+        assert!(!breaker.allows(), "a late reply of before proves nothing");
+        assert_eq!(breaker.probe_succeeded(at + 5), Some(Reopened { down_for_ms: at + 5 }));
+        assert!(breaker.allows());
+        assert_eq!(breaker.probe_succeeded(at + 6), None);
+    }
+
+    #[test]
+    fn a_probe_that_fails_late_does_not_open() {
+        let mut breaker = Breaker::new();
+        assert_eq!(breaker.probe_failed(1_000), 1_100);
+        assert!(breaker.allows());
+    }
+
+    #[test]
+    fn failures_in_a_row_begin_anew_when_the_server_is_back() {
+        let mut breaker = Breaker::new();
+        breaker.failed(Failure::Closed, 0);
+        breaker.failed(Failure::Closed, 0);
+        let back = outage(&mut breaker, 0, 0);
+        assert_eq!(breaker.failed(Failure::Closed, back + 1), None);
+        assert_eq!(breaker.failed(Failure::Closed, back + 1), None);
+    }
+
+    #[test]
+    fn a_flapping_server_is_left_alone_for_longer() {
+        let mut breaker = Breaker::new();
+        let mut now = outage(&mut breaker, 0, 0);
+        for expected in [200, 400, 800, 1_600, 3_200, 6_400, 10_000, 10_000] {
+            now += 4_999;
+            assert_eq!(pause(&mut breaker.clone(), now), expected);
+            now = outage(&mut breaker, now, 0);
+        }
+        // Failed probes do not lengthen what is over a second.
+        breaker.failed(Failure::Connect, now + 1);
+        assert_eq!(breaker.probe_failed(now), now + 10_000);
+    }
+
+    #[test]
+    fn flapping_goes_on_from_the_last_pause() {
+        let mut breaker = Breaker::new();
+        let back = outage(&mut breaker, 0, 9);
+        let back = outage(&mut breaker, back + 10, 0);
+        assert_eq!(pause(&mut breaker.clone(), back + 10), 4_000);
+        assert_eq!(pause(&mut breaker.clone(), back + 5_000), 2_000, "no worse than before");
+    }
+
+    #[test]
+    fn a_minute_of_health_is_forgiven() {
+        let mut breaker = Breaker::new();
+        let back = outage(&mut breaker, 0, 9);
+        let back = outage(&mut breaker, back, 0);
+        breaker.succeeded(back + 59_999);
+        assert_eq!(pause(&mut breaker.clone(), back + 60_000), 2_000);
+        breaker.succeeded(back + 60_000);
+        assert_eq!(pause(&mut breaker.clone(), back + 60_001), 100);
+    }
+
+    #[test]
+    fn a_clock_that_ends_is_no_panic() {
+        let mut breaker = Breaker::new();
+        assert_eq!(breaker.failed(Failure::Connect, u64::MAX), Some(Opened { probe_at: u64::MAX }));
+        assert_eq!(breaker.probe_failed(u64::MAX), u64::MAX);
+        assert_eq!(breaker.probe_succeeded(0), Some(Reopened { down_for_ms: 0 }));
+    }
+
+    #[test]
+    fn one_line_a_second() {
+        let mut limit = LogLimit::default();
+        let lines: Vec<_> = [0, 1, 999, 1_000, 1_001, 2_000, 9_000]
+            .into_iter()
+            .map(|now| limit.allow(now))
+            .collect();
+        assert_eq!(lines, [Some(0), None, None, Some(2), None, Some(1), Some(0)]);
+    }
+}

@@ -64,8 +64,9 @@ enum State {
     Handshake { bytes: Vec<u8>, gone: usize, ends: Vec<usize> },
     /// Look-ups may be written.
     Open,
-    /// A fault was found, or the owner gave up.
-    Closed,
+    /// A fault was found, or the owner gave up; `begun` if something of the reply to
+    /// the first look-up had come.
+    Closed { begun: bool },
 }
 
 impl Pipeline {
@@ -105,7 +106,7 @@ impl Pipeline {
     /// after a fault, [`Failure::Protocol`] for a key that would break the framing.
     pub fn enqueue(&mut self, key: &[u8], ticket: Ticket, limits: Limits) -> Result<(), Failure> {
         match self.state {
-            State::Closed => Err(Failure::Closed),
+            State::Closed { .. } => Err(Failure::Closed),
             _ => self.queue.add(key, Waiter::Ticket(ticket), limits),
         }
     }
@@ -119,7 +120,7 @@ impl Pipeline {
     pub fn probe(&mut self, key: &[u8], deadline: u64) -> Result<(), Failure> {
         self.probe = None;
         match self.state {
-            State::Closed => Err(Failure::Closed),
+            State::Closed { .. } => Err(Failure::Closed),
             _ => self.queue.add(key, Waiter::Probe, Limits { deadline, max_size: 0 }),
         }
     }
@@ -147,7 +148,7 @@ impl Pipeline {
         match &self.state {
             State::Handshake { bytes, gone, .. } => bytes.get(*gone..).unwrap_or_default(),
             State::Open => self.queue.outgoing(),
-            State::Closed => &[],
+            State::Closed { .. } => &[],
         }
     }
 
@@ -156,7 +157,7 @@ impl Pipeline {
         match &mut self.state {
             State::Handshake { bytes, gone, .. } => *gone = gone.saturating_add(n).min(bytes.len()),
             State::Open => self.queue.wrote(n, self.received),
-            State::Closed => {}
+            State::Closed { .. } => {}
         }
     }
 
@@ -181,13 +182,13 @@ impl Pipeline {
             let step = match self.state {
                 State::Handshake { .. } => self.let_in(),
                 State::Open => self.decode(deliver),
-                State::Closed => Err(Failure::Closed.into()),
+                State::Closed { .. } => Err(Failure::Closed.into()),
             };
             match step {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(fault) => {
-                    self.state = State::Closed;
+                    self.close();
                     return Err(fault);
                 }
             }
@@ -346,10 +347,7 @@ impl Pipeline {
     /// The connection is of no use any more: answers everyone with `why`, and
     /// whether to try again elsewhere. Nothing is accepted or delivered after that.
     pub fn fail_all(&mut self, why: Failure, deliver: &mut dyn FnMut(Ticket, Failure, Retry)) {
-        // Undecoded bytes are those of the first reply, whatever follows it.
-        let begun = self.decoder.is_midway() || !self.inbox.bytes().is_empty();
-        self.state = State::Closed;
-        self.incoming = None;
+        let begun = self.close();
         for (at, lookup) in self.queue.drain().into_iter().enumerate() {
             let answering = at == 0 && begun && lookup.is_written();
             let retry = if answering { Retry::No } else { Retry::Fresh };
@@ -360,5 +358,18 @@ impl Pipeline {
                 }
             }
         }
+    }
+    /// Ends decoding; returns whether something of the reply to the first look-up
+    /// had come.
+    fn close(&mut self) -> bool {
+        if let State::Closed { begun } = self.state {
+            return begun;
+        }
+        // Undecoded bytes are those of the first reply, whatever follows it.
+        let begun = self.decoder.is_midway() || !self.inbox.bytes().is_empty();
+        self.state = State::Closed { begun };
+        self.inbox = Inbox::default();
+        self.incoming = None;
+        begun
     }
 }

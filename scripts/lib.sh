@@ -35,12 +35,34 @@ nginx_binary() { command -v "${NGINX:-nginx}"; }
 # nginx_version BINARY: the bare number, 1.22.1 say.
 nginx_version() { "$1" -v 2>&1 | sed -n 's|^nginx version: [^/]*/\([0-9.]*\).*|\1|p'; }
 
-# Tells nginx-sys's build script where setup left the headers of that nginx.
-export_nginx_directories() {
-    [[ -z ${NGINX_BUILD_DIR:-} ]] || return 0
-    NGINX_SOURCE_DIR=$ROOT/build/nginx-$(nginx_version "$(nginx_binary)")
-    NGINX_BUILD_DIR=$NGINX_SOURCE_DIR/objs
-    export NGINX_SOURCE_DIR NGINX_BUILD_DIR
+# cargo_environment VENDORED: what cargo has to be told to build the module, and where. The same for
+# every cargo command, or one would throw away the work of the other.
+cargo_environment() {
+    export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$ROOT/target}
+    if (($1)); then
+        CARGO_TARGET_DIR+=/vendored/build
+        unset NGINX_SOURCE_DIR NGINX_BUILD_DIR
+        # Every module that the tests use.
+        export NGX_CONFIGURE_ARGS="--with-debug --with-http_addition_module
+            --with-http_auth_request_module --with-http_gunzip_module --with-http_slice_module
+            --with-http_sub_module"
+    elif [[ -z ${NGINX_BUILD_DIR:-} ]]; then
+        # Where setup has left the headers.
+        NGINX_SOURCE_DIR=$ROOT/build/nginx-$(nginx_version "$(nginx_binary)")
+        NGINX_BUILD_DIR=$NGINX_SOURCE_DIR/objs
+        export NGINX_SOURCE_DIR NGINX_BUILD_DIR
+    fi
+}
+
+# use_built_nginx VENDORED: sets BUILT_NGINX and BUILT_MODULE to what scripts/build has left.
+use_built_nginx() {
+    if (($1)); then
+        BUILT_NGINX=$ROOT/target/vendored/nginx
+        BUILT_MODULE=$ROOT/target/vendored/$MODULE.so
+    else
+        BUILT_NGINX=$(nginx_binary)
+        BUILT_MODULE=$ROOT/target/module/$MODULE.so
+    fi
 }
 
 # wait_until SECONDS COMMAND...: polls until the command succeeds; fails when the time is over.

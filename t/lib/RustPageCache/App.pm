@@ -44,6 +44,9 @@ sub requests ($self) {
     return map { $_->{body} = decode_base64($_->{body}); $_ } map { decode_json($_) } <$in>;
 }
 
+# The last of them; an empty hash if none has arrived.
+sub last ($self) { return ($self->requests)[-1] // {} }
+
 sub forget ($self) { truncate $self->{journal}, 0; return $self }
 
 sub serve ($client, $journal) {

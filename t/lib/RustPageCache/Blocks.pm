@@ -59,12 +59,17 @@ add_block_preprocessor(sub ($block) {
     add_expectations($block);
 });
 
-# Naming a service starts it, and gives the variable its value.
+# Naming a service starts it and gives the variable its value. Test::Nginx puts
+# the values into some sections only; here all take them.
 sub start_services ($block) {
-    for my $section (qw(main_config http_config config request more_headers response_body)) {
+    my @sections = qw(main_config http_config config request more_headers response_body);
+    my @expanded = qw(response_headers error_log may_error access_log cache_key);
+    for my $section (@sections, @expanded) {
         my $text = $block->$section // next;
-        next if ref $text;
+        next if ref $text || $text !~ /\$TEST_NGINX_/;
         $ENV{"TEST_NGINX_$_"} //= service($_) // next for $text =~ /\$TEST_NGINX_(\w+)/g;
+        next unless grep { $_ eq $section } @expanded;
+        $block->set_value($section, $text =~ s/\$(TEST_NGINX_\w+)/$ENV{$1}/gr);
     }
     return;
 }

@@ -7,10 +7,9 @@ use v5.32;
 use warnings;
 use experimental 'signatures';
 
-use Digest::MD5 ();
 use Exporter 'import';
 
-our @EXPORT_OK = qw(full_path md5_hex pickled_bytes pickled_dict pickled_str);
+our @EXPORT_OK = qw(full_path pickled_bytes pickled_dict pickled_str refused_target);
 
 my $path_unsafe  = qr{[^A-Za-z0-9_.\-~/:\@&+\$,!*'()]};
 my $query_unsafe = qr{[^A-Za-z0-9_.\-~/\#%\[\]=:;\$&()+,!?*\@']};
@@ -26,8 +25,6 @@ my $utf8 = qr{
   | [\xf1-\xf3][\x80-\xbf]{3}
   | \xf4[\x80-\x8f][\x80-\xbf]{2}
 }x;
-
-sub md5_hex ($bytes) { return Digest::MD5::md5_hex($bytes) }
 
 sub quote ($bytes, $unsafe) {
     return $bytes =~ s/($unsafe)/sprintf '%%%02X', ord $1/ger;
@@ -46,6 +43,17 @@ sub full_path ($target) {
     # QUERY_STRING is latin-1 text in WSGI; iri_to_uri() encodes it as UTF-8.
     utf8::encode($query);
     return $full . '?' . quote($query, $query_unsafe);
+}
+
+# A request-target of which nginx, servers and Django make different things.
+sub refused_target ($target) {
+    my ($path) = $target =~ /^([^?]*)/;
+    $path =~ s/%([0-9A-Fa-f]{2})/chr hex $1/ge;
+    return $target =~ /[\x80-\xff#]/
+        || $target !~ m{^/}
+        || $target =~ m{^//}
+        || $path !~ /\A$utf8*\z/
+        || $path =~ m{/\.\.?/};
 }
 
 # Pickles as Python writes them; protocol 5 unless told otherwise.

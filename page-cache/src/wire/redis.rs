@@ -57,6 +57,7 @@ impl Handshake {
     /// printable bytes. Redis repeats user names (NOPERM) and arguments (unknown
     /// command): an error that shows a part of a secret is cut to its code.
     pub fn tell(&self, text: &[u8]) -> String {
+        let text = text.get(..LONGEST_TEXT).unwrap_or(text);
         let code = text.split(|&byte| byte == b' ').next().unwrap_or_default();
         let plain = code.iter().all(|&byte| byte.is_ascii_uppercase() || byte == b'_');
         let told: &[u8] = if !self.shows(text) {
@@ -66,7 +67,7 @@ impl Handshake {
         } else {
             b"an error"
         };
-        told.iter().take(LONGEST_TEXT).map(|&byte| printable(byte)).collect()
+        told.iter().map(|&byte| printable(byte)).collect()
     }
 
     fn shows(&self, text: &[u8]) -> bool {

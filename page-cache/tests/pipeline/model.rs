@@ -1,7 +1,6 @@
 //! The pipeline against a model: whatever is asked, however writes and reads are
 //! cut, whoever stops waiting and whenever the connection breaks, each ticket gets
 //! exactly one answer, the right one, and none that was read before it asked.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -10,9 +9,7 @@ use page_cache::pipeline::{Handshake, Limits, Pipeline, Reply, Retry, Ticket};
 use page_cache::wire::Protocol;
 use proptest::prelude::*;
 
-/// Lengths of the values, key by key; `None` has no value.
-const LENGTHS: [Option<usize>; 7] =
-    [None, Some(0), Some(1), Some(300), Some(9_000), Some(150_000), Some(1_200_000)];
+use crate::store::{LENGTHS, Server, body, name};
 
 /// Limits that are asked for.
 const SIZES: [usize; 3] = [10, 10_000, 2_000_000];
@@ -55,92 +52,6 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         1 => Just(Op::Break),
     ];
     prop::collection::vec(op, 1..80)
-}
-
-fn name(key: usize) -> String {
-    format!(":1:page/{key}")
-}
-
-/// The value of a key, different for each version: no two of them look alike, and
-/// none contains framing.
-fn body(key: usize, version: usize, len: usize) -> Vec<u8> {
-    (0..len).map(|at| b'a' + ((at / 7 + at * 3 + key * 5 + version * 11) % 26) as u8).collect()
-}
-
-/// A store that knows its protocol and never lies.
-#[derive(Default)]
-struct Server {
-    inbox: Vec<u8>,
-    outbox: VecDeque<u8>,
-}
-
-impl Server {
-    /// Answers all that is complete; returns keys and lengths of the replies.
-    fn serve(&mut self, protocol: Protocol, versions: &[usize]) -> Vec<(usize, usize)> {
-        let mut served = Vec::new();
-        loop {
-            let (words, len) = match protocol {
-                Protocol::Memcached => parse_line(&self.inbox),
-                Protocol::Redis => parse_array(&self.inbox),
-            };
-            let Some(words) = words else { break served };
-            self.inbox.drain(..len);
-            match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-                ["AUTH", "me", "sesame"] | ["SELECT", "3"] => {
-                    self.outbox.extend(b"+OK\r\n");
-                }
-                ["GET" | "get", key] => {
-                    let key = (0..LENGTHS.len()).find(|&n| name(n) == key).unwrap();
-                    let reply = reply(protocol, key, versions[key]);
-                    served.push((key, reply.len()));
-                    self.outbox.extend(reply);
-                }
-                _ => panic!("{words:?}"),
-            }
-        }
-    }
-}
-
-fn parse_line(bytes: &[u8]) -> (Option<Vec<String>>, usize) {
-    let Some(end) = bytes.windows(2).position(|two| two == b"\r\n") else { return (None, 0) };
-    let line = std::str::from_utf8(&bytes[..end]).unwrap();
-    (Some(line.split(' ').map(str::to_owned).collect()), end + 2)
-}
-
-fn parse_array(bytes: &[u8]) -> (Option<Vec<String>>, usize) {
-    let text = std::str::from_utf8(bytes).unwrap();
-    let mut lines = text.split_inclusive("\r\n");
-    let mut len = 0;
-    let mut line = || {
-        let line = lines.next()?;
-        len += line.len();
-        line.strip_suffix("\r\n")
-    };
-    let mut parse = || {
-        let count: usize = line()?.strip_prefix('*').unwrap().parse().unwrap();
-        (0..count)
-            .map(|_| {
-                let len: usize = line()?.strip_prefix('$').unwrap().parse().unwrap();
-                line().filter(|word| word.len() == len).map(str::to_owned)
-            })
-            .collect::<Option<Vec<_>>>()
-    };
-    (parse(), len)
-}
-
-fn reply(protocol: Protocol, key: usize, version: usize) -> Vec<u8> {
-    match (protocol, LENGTHS[key]) {
-        (Protocol::Memcached, None) => b"END\r\n".to_vec(),
-        (Protocol::Redis, None) => b"$-1\r\n".to_vec(),
-        (Protocol::Memcached, Some(len)) => {
-            let head = format!("VALUE {} {version} {len}\r\n", name(key)).into_bytes();
-            [head, body(key, version, len), b"\r\nEND\r\n".to_vec()].concat()
-        }
-        (Protocol::Redis, Some(len)) => {
-            let head = format!("${len}\r\n").into_bytes();
-            [head, body(key, version, len), b"\r\n".to_vec()].concat()
-        }
-    }
 }
 
 /// Who waits, for what, and since which version of it.
@@ -422,112 +333,5 @@ proptest! {
             model.run(op)?;
         }
         model.settle()?;
-    }
-}
-
-/// One change to a byte of framing.
-#[derive(Clone, Debug)]
-enum Lie {
-    Drop,
-    Double,
-    Flip(u8),
-    Insert(u8),
-    Truncate,
-}
-
-fn lies() -> impl Strategy<Value = Lie> {
-    let byte = || prop_oneof![any::<u8>(), "[0-9 \r\n$_A-Z-]".prop_map(|s| s.as_bytes()[0])];
-    prop_oneof![
-        Just(Lie::Drop),
-        Just(Lie::Double),
-        (1..=255u8).prop_map(Lie::Flip),
-        byte().prop_map(Lie::Insert),
-        Just(Lie::Truncate),
-    ]
-}
-
-proptest! {
-    /// A server whose framing is wrong in one place can make look-ups fail, or seem
-    /// absent, but cannot pass one page for another, nor a part for the whole.
-    #[test]
-    fn a_lie_in_the_framing_delivers_no_wrong_value(
-        memcached in any::<bool>(),
-        keys in prop::collection::vec(0..5usize, 1..6),
-        lie in lies(),
-        at in any::<prop::sample::Index>(),
-        chunk in 1..400usize,
-    ) {
-        let protocol = if memcached { Protocol::Memcached } else { Protocol::Redis };
-        let mut pipeline = Pipeline::new(protocol, &Handshake::default());
-        let (mut stream, mut framing) = (Vec::new(), Vec::new());
-        for (ticket, &key) in keys.iter().enumerate() {
-            let limits = Limits { deadline: 250, max_size: 10_000 };
-            pipeline.enqueue(name(key).as_bytes(), Ticket(ticket as u64), limits).unwrap();
-            // Equal ones would join.
-            pipeline.wrote(usize::MAX);
-            let reply = reply(protocol, key, 0);
-            let trailer = if LENGTHS[key].is_some() { protocol.trailer().len() } else { 0 };
-            let data = reply.len() - trailer - LENGTHS[key].unwrap_or(0)..reply.len() - trailer;
-            framing.extend((0..reply.len()).filter(|n| !data.contains(n)).map(|n| n + stream.len()));
-            stream.extend(reply);
-        }
-        let at = framing[at.index(framing.len())];
-        match lie {
-            Lie::Drop => drop(stream.remove(at)),
-            Lie::Double => stream.insert(at, stream[at]),
-            Lie::Flip(bits) => stream[at] ^= bits,
-            Lie::Insert(byte) => stream.insert(at, byte),
-            Lie::Truncate => stream.truncate(at),
-        }
-
-        let mut answered = vec![0; keys.len()];
-        let mut wrong = Vec::new();
-        let mut fault = None;
-        for piece in stream.chunks(chunk) {
-            pipeline.read_space().unwrap()[..piece.len()].copy_from_slice(piece);
-            let result = pipeline.received(piece.len(), &mut |ticket, reply| {
-                let key = keys[ticket.0 as usize];
-                answered[ticket.0 as usize] += 1;
-                if let Reply::Value(value) = reply {
-                    let right = LENGTHS[key].is_some_and(|len| body(key, 0, len) == value.bytes);
-                    if !right {
-                        wrong.push((ticket, value));
-                    }
-                }
-            });
-            if let Err(found) = result {
-                fault = Some(found.why);
-                break;
-            }
-        }
-        prop_assert_eq!(&wrong, &[]);
-        if let Some(why) = fault {
-            prop_assert!(matches!(why, Failure::Protocol | Failure::Auth | Failure::TooLarge));
-        }
-        pipeline.fail_all(Failure::Protocol, &mut |ticket, _, _| answered[ticket.0 as usize] += 1);
-        prop_assert!(answered.iter().all(|&times| times == 1), "{answered:?}");
-    }
-
-    /// Bytes without any sense neither panic nor are taken for a value.
-    #[test]
-    fn garbage_is_never_a_value(
-        memcached in any::<bool>(),
-        stream in prop::collection::vec(any::<u8>(), 1..3_000),
-        chunk in 1..3_000usize,
-    ) {
-        let protocol = if memcached { Protocol::Memcached } else { Protocol::Redis };
-        let mut pipeline = Pipeline::new(protocol, &Handshake::default());
-        let limits = Limits { deadline: 250, max_size: usize::MAX };
-        pipeline.enqueue(b"key", Ticket(1), limits).unwrap();
-        pipeline.wrote(usize::MAX);
-        let mut values = 0;
-        for piece in stream.chunks(chunk) {
-            pipeline.read_space().unwrap()[..piece.len()].copy_from_slice(piece);
-            let mut deliver = |_, reply| values += usize::from(matches!(reply, Reply::Value(_)));
-            if pipeline.received(piece.len(), &mut deliver).is_err() {
-                break;
-            }
-        }
-        prop_assert_eq!(values, 0);
     }
 }

@@ -1,0 +1,186 @@
+//! Order, joins, the handshake, probes.
+
+use page_cache::Failure;
+use page_cache::pipeline::{Handshake, Reply, Ticket};
+use page_cache::wire::Protocol;
+
+use crate::rig::{Rig, WIDE, said, sesame};
+
+#[test]
+fn answers_come_in_order() {
+    let mut rig = Rig::memcached();
+    assert!(rig.pipeline.is_open());
+    assert_eq!(rig.pipeline.next_deadline(), None);
+    rig.ask("a", 1);
+    rig.ask("b", 2);
+    rig.ask("c", 3);
+    assert_eq!(rig.write(), "get a\r\nget b\r\nget c\r\n");
+    assert_eq!((rig.pipeline.in_flight(), rig.pipeline.has_answered()), (3, false));
+    rig.receive(b"VALUE a 7 2\r\nA").unwrap();
+    assert_eq!((rig.take(), rig.pipeline.has_answered()), (said(&[]), false));
+    rig.receive(b"A\r\nEND\r").unwrap();
+    assert_eq!((rig.take(), rig.pipeline.has_answered()), (said(&[]), false));
+    rig.receive(b"\nEND\r\nSERVER_ERROR out of memory \x1b[1m\r\n").unwrap();
+    assert_eq!(rig.take(), said(&[(1, "AA"), (2, "absent"), (3, "failed: protocol")]));
+    assert_eq!((rig.pipeline.in_flight(), rig.pipeline.has_answered()), (0, true));
+    assert_eq!(rig.pipeline.server_error(), Some("SERVER_ERROR out of memory ?[1m"));
+    assert_eq!(rig.pipeline.next_deadline(), None);
+}
+
+#[test]
+fn flags_are_memcached_s() {
+    let mut rig = Rig::memcached();
+    rig.ask("a", 1);
+    rig.write();
+    rig.receive(b"VALUE a 4294967295 1 42\r\nA\r\nEND\r\n").unwrap();
+    let mut redis = Rig::redis();
+    redis.ask("a", 1);
+    redis.write();
+    redis.receive(b"$1\r\nA\r\n").unwrap();
+    for (rig, expected) in [(rig, Some(u32::MAX)), (redis, None)] {
+        let (1, Reply::Value(value)) = &rig.answers[0] else { panic!("{:?}", rig.answers) };
+        assert_eq!((value.flags, &value.bytes[..]), (expected, &b"A"[..]));
+    }
+}
+
+#[test]
+fn equal_look_ups_join_until_a_byte_is_written() {
+    for protocol in [Protocol::Memcached, Protocol::Redis] {
+        let mut rig = Rig::new(protocol, &Handshake::default());
+        rig.ask("a", 1);
+        rig.ask("b", 2);
+        rig.ask("a", 3);
+        rig.ask_at_most("a", 4, 5);
+        rig.ask_until("a", 5, 1);
+        rig.ask_at_most("a", 6, 5);
+        assert_eq!(rig.pipeline.in_flight(), 3, "a, b, a with another limit");
+        // One byte of the first is enough to close it; the others stay open.
+        rig.pipeline.wrote(1);
+        rig.ask("a", 7);
+        rig.ask("b", 8);
+        assert_eq!(rig.pipeline.in_flight(), 4);
+        rig.write();
+        rig.ask("a", 9);
+        assert_eq!(rig.pipeline.in_flight(), 5);
+        rig.write();
+        match protocol {
+            Protocol::Memcached => rig.receive(
+                b"VALUE a 0 2\r\n10\r\nEND\r\nEND\r\nVALUE a 0 2\r\n11\r\nEND\r\n\
+                  VALUE a 0 2\r\n12\r\nEND\r\nVALUE a 0 2\r\n13\r\nEND\r\n",
+            ),
+            Protocol::Redis => {
+                rig.receive(b"$2\r\n10\r\n$-1\r\n$2\r\n11\r\n$2\r\n12\r\n$2\r\n13\r\n")
+            }
+        }
+        .unwrap();
+        let (answers, all) = (rig.answers.clone(), rig.take());
+        assert_eq!(
+            all,
+            said(&[
+                (1, "10"),
+                (3, "10"),
+                (5, "10"),
+                (2, "absent"),
+                (8, "absent"),
+                (4, "11"),
+                (6, "11"),
+                (7, "12"),
+                (9, "13"),
+            ])
+        );
+        let (Reply::Value(one), Reply::Value(other)) = (&answers[0].1, &answers[1].1) else {
+            panic!("{answers:?}")
+        };
+        assert!(std::rc::Rc::ptr_eq(one, other), "joined look-ups share the value");
+    }
+}
+
+#[test]
+fn writing_one_look_up_leaves_the_next_one_open() {
+    let mut rig = Rig::memcached();
+    rig.ask("a", 1);
+    rig.ask("b", 2);
+    rig.pipeline.wrote("get a\r\n".len());
+    rig.ask("b", 3);
+    assert_eq!(rig.write(), "get b\r\n");
+    rig.receive(b"END\r\nEND\r\n").unwrap();
+    assert_eq!(rig.take(), said(&[(1, "absent"), (2, "absent"), (3, "absent")]));
+}
+
+#[test]
+fn memcached_is_not_sent_what_would_break_the_framing() {
+    let mut rig = Rig::memcached();
+    for key in [&b""[..], b"a b", b"a\r\nflush_all\r\n", &[b'k'; 251]] {
+        assert_eq!(rig.pipeline.enqueue(key, Ticket(1), WIDE), Err(Failure::Protocol));
+        assert_eq!(rig.pipeline.probe(key, 9), Err(Failure::Protocol));
+    }
+    assert_eq!((rig.write().as_str(), rig.pipeline.in_flight()), ("", 0));
+}
+
+#[test]
+fn nothing_is_asked_before_we_are_let_in() {
+    let mut rig = Rig::new(Protocol::Redis, &sesame(2));
+    rig.ask("a", 1);
+    assert!(!rig.pipeline.is_open());
+    assert_eq!(
+        rig.write(),
+        "*2\r\n$4\r\nAUTH\r\n$6\r\nsesame\r\n*2\r\n$6\r\nSELECT\r\n$1\r\n2\r\n"
+    );
+    rig.receive(b"+OK\r\n+O").unwrap();
+    assert_eq!((rig.pipeline.is_open(), rig.pipeline.outgoing()), (false, &b""[..]));
+    rig.ask("a", 2);
+    rig.receive(b"K\r\n").unwrap();
+    assert!(rig.pipeline.is_open());
+    assert!(!rig.pipeline.has_answered());
+    assert_eq!(rig.write(), "*2\r\n$3\r\nGET\r\n$1\r\na\r\n");
+    rig.receive(b"$1\r\nA\r\n").unwrap();
+    assert_eq!(rig.take(), said(&[(1, "A"), (2, "A")]));
+}
+
+/// The second of two replies may be here before the first look-up is written whole.
+#[test]
+fn the_first_reply_may_come_before_the_second_command_is_written() {
+    let mut rig = Rig::new(Protocol::Redis, &sesame(2));
+    let auth = "*2\r\n$4\r\nAUTH\r\n$6\r\nsesame\r\n".len();
+    rig.pipeline.wrote(auth + 1);
+    rig.receive(b"+OK\r\n").unwrap();
+    assert_eq!(rig.write(), "2\r\n$6\r\nSELECT\r\n$1\r\n2\r\n");
+    rig.receive(b"+OK\r\n").unwrap();
+    assert!(rig.pipeline.is_open());
+}
+
+#[test]
+fn a_probe_needs_a_first_line_only() {
+    for (stream, outcome) in [
+        (&b"$-1\r\n"[..], Some(Ok(()))),
+        (b"$1048576\r\n", Some(Ok(()))),
+        (b"$999999999999\r\n", Some(Ok(()))),
+        (b"$0\r\n\r\n", Some(Ok(()))),
+        (b"-WRONGTYPE x\r\n", Some(Ok(()))),
+        (b"-NOPERM x\r\n", Some(Ok(()))),
+        (b"-LOADING x\r\n", Some(Err(Failure::Protocol))),
+        (b"$", None),
+        (b"x\r\n", None),
+    ] {
+        let mut rig = Rig::redis();
+        rig.pipeline.probe(b"a", 100).unwrap();
+        assert_eq!(rig.pipeline.next_deadline(), Some(100));
+        rig.ask("a", 1);
+        assert_eq!(rig.pipeline.in_flight(), 2, "a probe is not joined");
+        rig.write();
+        let received = rig.receive(stream);
+        assert_eq!(rig.pipeline.probe_outcome(), outcome);
+        assert_eq!(rig.pipeline.probe_answered(), outcome == Some(Ok(())));
+        assert_eq!(rig.take(), said(&[]));
+        if let Err(fault) = received {
+            let failed = rig.fail_all(fault.why);
+            assert_eq!(failed.len(), 1, "probes have no ticket");
+            assert_eq!(rig.pipeline.probe_outcome(), outcome.or(Some(Err(fault.why))));
+        }
+    }
+    let mut rig = Rig::memcached();
+    rig.pipeline.probe(b"a", 100).unwrap();
+    rig.write();
+    assert!(rig.expire(100));
+    assert_eq!(rig.pipeline.probe_outcome(), Some(Err(Failure::Timeout)));
+}

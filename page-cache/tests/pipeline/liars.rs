@@ -1,0 +1,115 @@
+//! Streams that are wrong somewhere, or everywhere.
+
+use page_cache::Failure;
+use page_cache::pipeline::{Handshake, Limits, Pipeline, Reply, Ticket};
+use page_cache::wire::Protocol;
+use proptest::prelude::*;
+
+use crate::store::{LENGTHS, body, name, reply};
+
+/// One change to a byte of framing.
+#[derive(Clone, Debug)]
+enum Lie {
+    Drop,
+    Double,
+    Flip(u8),
+    Insert(u8),
+    Truncate,
+}
+
+fn lies() -> impl Strategy<Value = Lie> {
+    let byte = || prop_oneof![any::<u8>(), "[0-9 \r\n$_A-Z-]".prop_map(|s| s.as_bytes()[0])];
+    prop_oneof![
+        Just(Lie::Drop),
+        Just(Lie::Double),
+        (1..=255u8).prop_map(Lie::Flip),
+        byte().prop_map(Lie::Insert),
+        Just(Lie::Truncate),
+    ]
+}
+
+proptest! {
+    /// A server whose framing is wrong in one place can make look-ups fail, or seem
+    /// absent, but cannot pass one page for another, nor a part for the whole.
+    #[test]
+    fn a_lie_in_the_framing_delivers_no_wrong_value(
+        memcached in any::<bool>(),
+        keys in prop::collection::vec(0..5usize, 1..6),
+        lie in lies(),
+        at in any::<prop::sample::Index>(),
+        chunk in 1..400usize,
+    ) {
+        let protocol = if memcached { Protocol::Memcached } else { Protocol::Redis };
+        let mut pipeline = Pipeline::new(protocol, &Handshake::default());
+        let (mut stream, mut framing) = (Vec::new(), Vec::new());
+        for (ticket, &key) in keys.iter().enumerate() {
+            let limits = Limits { deadline: 250, max_size: 10_000 };
+            pipeline.enqueue(name(key).as_bytes(), Ticket(ticket as u64), limits).unwrap();
+            // Equal ones would join.
+            pipeline.wrote(usize::MAX);
+            let reply = reply(protocol, key, 0);
+            let trailer = if LENGTHS[key].is_some() { protocol.trailer().len() } else { 0 };
+            let data = reply.len() - trailer - LENGTHS[key].unwrap_or(0)..reply.len() - trailer;
+            framing.extend((0..reply.len()).filter(|n| !data.contains(n)).map(|n| n + stream.len()));
+            stream.extend(reply);
+        }
+        let at = framing[at.index(framing.len())];
+        match lie {
+            Lie::Drop => drop(stream.remove(at)),
+            Lie::Double => stream.insert(at, stream[at]),
+            Lie::Flip(bits) => stream[at] ^= bits,
+            Lie::Insert(byte) => stream.insert(at, byte),
+            Lie::Truncate => stream.truncate(at),
+        }
+
+        let mut answered = vec![0; keys.len()];
+        let mut wrong = Vec::new();
+        let mut fault = None;
+        for piece in stream.chunks(chunk) {
+            pipeline.read_space().unwrap()[..piece.len()].copy_from_slice(piece);
+            let result = pipeline.received(piece.len(), &mut |ticket, reply| {
+                let key = keys[ticket.0 as usize];
+                answered[ticket.0 as usize] += 1;
+                if let Reply::Value(value) = reply {
+                    let right = LENGTHS[key].is_some_and(|len| body(key, 0, len) == value.bytes);
+                    if !right {
+                        wrong.push((ticket, value));
+                    }
+                }
+            });
+            if let Err(found) = result {
+                fault = Some(found.why);
+                break;
+            }
+        }
+        prop_assert_eq!(&wrong, &[]);
+        if let Some(why) = fault {
+            prop_assert!(matches!(why, Failure::Protocol | Failure::Auth | Failure::TooLarge));
+        }
+        pipeline.fail_all(Failure::Protocol, &mut |ticket, _, _| answered[ticket.0 as usize] += 1);
+        prop_assert!(answered.iter().all(|&times| times == 1), "{answered:?}");
+    }
+
+    /// Bytes without any sense neither panic nor are taken for a value.
+    #[test]
+    fn garbage_is_never_a_value(
+        memcached in any::<bool>(),
+        stream in prop::collection::vec(any::<u8>(), 1..3_000),
+        chunk in 1..3_000usize,
+    ) {
+        let protocol = if memcached { Protocol::Memcached } else { Protocol::Redis };
+        let mut pipeline = Pipeline::new(protocol, &Handshake::default());
+        let limits = Limits { deadline: 250, max_size: usize::MAX };
+        pipeline.enqueue(b"key", Ticket(1), limits).unwrap();
+        pipeline.wrote(usize::MAX);
+        let mut values = 0;
+        for piece in stream.chunks(chunk) {
+            pipeline.read_space().unwrap()[..piece.len()].copy_from_slice(piece);
+            let mut deliver = |_, reply| values += usize::from(matches!(reply, Reply::Value(_)));
+            if pipeline.received(piece.len(), &mut deliver).is_err() {
+                break;
+            }
+        }
+        prop_assert_eq!(values, 0);
+    }
+}

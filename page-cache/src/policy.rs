@@ -135,3 +135,187 @@ impl IgnorePatterns {
         self.0.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+
+    fn get(target: Target<'_>) -> RequestView<'_> {
+        RequestView {
+            method: Method::Get,
+            has_body: false,
+            rank: Rank::Main,
+            target,
+            host: Some(b"example.com"),
+            server_name: b"example.com",
+        }
+    }
+
+    fn raw(target: &[u8]) -> RequestView<'_> {
+        get(Target::Raw(target))
+    }
+
+    #[test]
+    fn get_and_head_without_a_body_are_looked_up() {
+        for method in [Method::Get, Method::Head] {
+            for rank in [Rank::Main, Rank::Subrequest] {
+                assert_eq!(admit(&RequestView { method, rank, ..raw(b"/") }), Ok(()));
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_reason_counts() {
+        let view = RequestView {
+            method: Method::Other,
+            has_body: true,
+            rank: Rank::HeaderOnly,
+            host: None,
+            ..raw(b"*")
+        };
+        assert_eq!(admit(&view), Err(Bypass::Method));
+        let view = RequestView { method: Method::Head, ..view };
+        assert_eq!(admit(&view), Err(Bypass::Body));
+        let view = RequestView { has_body: false, ..view };
+        assert_eq!(admit(&view), Err(Bypass::Subrequest));
+        assert_eq!(admit_target(&view), Err(Bypass::Target));
+        let view = RequestView { target: Target::Raw(b"/"), ..view };
+        assert_eq!(admit_target(&view), Err(Bypass::Host));
+    }
+
+    #[test]
+    fn targets_that_everybody_reads_alike() {
+        for target in [
+            "/",
+            "/a//b",
+            "/a?x=/../b",
+            "/a?x=/./b//",
+            "/caf%C3%A9/%F0%9F%98%80",
+            "/%zz%",
+            "/a/..",
+            "/a/.",
+            "/.../..a/.b/a../",
+            "/%2Fa",
+            "/a%00%0A",
+            "/a?q=%FF%C3",
+            "/a%23%3F/",
+        ] {
+            assert_eq!(admit_target(&raw(target.as_bytes())), Ok(()), "{target}");
+        }
+    }
+
+    #[test]
+    fn targets_that_are_read_in_more_than_one_way() {
+        for target in [
+            &b""[..],
+            b"*",
+            b"a/b",
+            b"?a",
+            b"http://example.com/",
+            b"//a/b",
+            b"///",
+            b"/caf\xc3\xa9/",
+            b"/a?q=\xe9",
+            b"/a#",
+            b"/a?b#c",
+            b"/x%FFy/",
+            b"/x%C3",
+            b"/x%C3?%A9",
+            b"/x%C3/%A9",
+            b"/%ED%A0%80",
+            b"/%C0%AF",
+            b"/a/./b",
+            b"/a/../b",
+            b"/./",
+            b"/../",
+            b"/a%2F.%2e/b",
+            b"/a/%2E%2e/b",
+            b"/a/%2e%2fb?c",
+        ] {
+            let refused = admit_target(&raw(target));
+            assert_eq!(refused, Err(Bypass::Target), "{}", target.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_current_path_is_nginx_s_own_reading() {
+        let current = Target::Current { path: b"//x\xff/../#", args: b"\xff" };
+        assert_eq!(admit_target(&get(current)), Ok(()));
+    }
+
+    #[test]
+    fn the_host_is_compared_as_nginx_normalises_it() {
+        let cases: &[(Option<&str>, &str, bool)] = &[
+            (Some("example.com"), "example.com", true),
+            (Some("Example.COM:8080"), "example.com", true),
+            (Some("example.com."), "example.com", true),
+            (Some("example.com.:80"), "example.com", true),
+            (Some("example.com:"), "example.com", true),
+            (Some("[::1]"), "[::1]", true),
+            (Some("[FE80::A]:80"), "[fe80::a]", true),
+            (Some("127.0.0.1:80"), "127.0.0.1", true),
+            (None, "example.com", false),
+            (None, "", false),
+            (Some(""), "", false),
+            (Some(":80"), "", false),
+            (Some("."), "", false),
+            (Some("other.example"), "example.com", false),
+            (Some("example.com.."), "example.com", false),
+            (Some("example.comx"), "example.com", false),
+            (Some("example.co"), "example.com", false),
+            (Some("example.com"), "", false),
+            (Some("[::1]"), "::1", false),
+            (Some("[::1"), "[", false),
+            (Some("example.com"), "EXAMPLE.com", false),
+        ];
+        for (host, server_name, same) in cases {
+            let view = RequestView {
+                host: host.map(str::as_bytes),
+                server_name: server_name.as_bytes(),
+                ..raw(b"/")
+            };
+            let expected = if *same { Ok(()) } else { Err(Bypass::Host) };
+            assert_eq!(admit_target(&view), expected, "{host:?} {server_name:?}");
+        }
+    }
+
+    #[test]
+    fn ignore_matches_from_the_start_as_python_s_re_match() {
+        let patterns = IgnorePatterns::compile(&["/admin.*", "(?x) /a b  # a comment"]).unwrap();
+        for (path, matches) in [
+            ("/admin", true),
+            ("/admin/x?y", true),
+            ("/ab/c", true),
+            ("/x/admin", false),
+            ("/adm", false),
+            ("/Admin", false),
+            ("/x/ab", false),
+            ("", false),
+        ] {
+            assert_eq!(patterns.matches(path.as_bytes()), matches, "{path}");
+        }
+        assert!(!patterns.is_empty());
+    }
+
+    #[test]
+    fn a_later_alternative_may_match_at_the_start() {
+        let patterns = IgnorePatterns::compile(&["b|/a|c$", "x*"]).unwrap();
+        assert!(patterns.matches(b"/abc"));
+        assert!(patterns.matches(b"/b"), "x* matches nothing at the start");
+        let patterns = IgnorePatterns::compile(&["b|/a"]).unwrap();
+        assert!(!patterns.matches(b"/b/a"));
+        assert!(IgnorePatterns::compile(&[]).unwrap().is_empty());
+        assert!(!IgnorePatterns::default().matches(b"/"));
+    }
+
+    #[test]
+    fn a_bad_regex_is_shown_with_the_regex_crate_s_own_message() {
+        let error = IgnorePatterns::compile(&["/ok", "/a("]).unwrap_err();
+        assert_eq!(error.pattern, "/a(");
+        let own = regex::bytes::Regex::new("/a(").unwrap_err().to_string();
+        assert!(own.contains("unclosed group"), "{own}");
+        assert_eq!(error.to_string(), format!("invalid regex \"/a(\": {own}"));
+    }
+}

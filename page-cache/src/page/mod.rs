@@ -157,3 +157,35 @@ pub fn etag(bytes: &[u8]) -> [u8; 34] {
     }
     tag
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Known answers of XXH3-128 with seed 0 (xxHash's own test vectors for the empty input).
+    #[test]
+    fn an_etag_is_quoted_hex_of_xxh3_128() {
+        assert_eq!(etag(b""), *b"\"99aa06d3014798d86001c324468d497f\"");
+        assert_eq!(etag(b"a"), *b"\"a96faf705af16834e6c632b61e964e1f\"");
+        assert_ne!(etag(b"b"), etag(b"a"));
+    }
+
+    #[test]
+    fn parts_of_a_body_lie_inside_it() {
+        let value = Rc::new(Value { flags: None, bytes: b"0123456789".to_vec() });
+        let part = Body::stored(&value).part(2..8).part(1..3);
+        assert_eq!(part.as_slice(), b"34");
+        assert!(part.clone().part(0..3).is_empty());
+        assert_eq!(format!("{part:?}"), "Body(2 bytes)");
+        let inflated = Body::inflated(b"page".to_vec());
+        assert_eq!((&*inflated, inflated.len(), inflated.held() >= 4), (&b"page"[..], 4, true));
+    }
+
+    #[test]
+    fn a_refusal_is_an_outcome() {
+        assert_eq!(Outcome::from(Refusal::from(Miss::Vary)), Outcome::Miss(Miss::Vary));
+        let memory = Refusal::from(Failure::Memory);
+        assert_eq!(Outcome::from(memory), Outcome::Failure(Failure::Memory));
+        assert_eq!(memory.to_string(), "memory");
+    }
+}

@@ -99,3 +99,94 @@ impl Reader<'_> {
         Some(range)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+
+    fn found(pickle: &[u8]) -> Option<&[u8]> {
+        only_object(pickle).map(|range| &pickle[range])
+    }
+
+    /// `pickle.dumps()` of CPython 3.13 and 2.7.
+    #[test]
+    fn pickles_of_one_object() {
+        for (pickle, object) in [
+            (&b"\x80\x05\x95\x08\0\0\0\0\0\0\0C\x04page\x94."[..], "page"),
+            (b"\x80\x04\x95\x07\0\0\0\0\0\0\0\x8c\x03p\xc3\xa9\x94.", "pé"),
+            (b"\x80\x03C\x04pageq\0.", "page"),
+            (b"\x80\x03B\x04\0\0\0pager\0\0\0\0.", "page"),
+            (b"\x80\x02X\x03\0\0\0p\xc3\xa9q\0.", "pé"),
+            (b"\x80\x02U\x04pageq\x01.", "page"),
+            (b"\x80\x02T\x04\0\0\0page.", "page"),
+            (b"X\x03\0\0\0p\xc3\xa9q\0.", "pé"),
+            (b"\x80\x05\x8e\x04\0\0\0\0\0\0\0page\x94.", "page"),
+            (b"\x80\x05\x8d\x04\0\0\0\0\0\0\0page\x94.", "page"),
+            (b"\x80\x05C\x04page\x95\x01\0\0\0\0\0\0\0.", "page"),
+            (b"\x80\x05\x95\x04\0\0\0\0\0\0\0C\0\x94.", ""),
+        ] {
+            assert_eq!(found(pickle), Some(object.as_bytes()), "{}", pickle.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn pickles_of_anything_else() {
+        for pickle in [
+            &b""[..],
+            b".",
+            b"\x80",
+            b"\x80\x05",
+            b"\x80\x05.",
+            b"\x80\x05N.",
+            b"\x80\x05K\x01.",
+            b"\x80\x06C\x04page.",
+            b"\x80\x05C\x04page",
+            b"\x80\x05C\x04pag.",
+            b"\x80\x05C\x04page.x",
+            b"\x80\x05C\x01aC\x01b.",
+            b"\x80\x05\x94C\x01a.",
+            b"\x80\x05q\0C\x01a.",
+            b"\x80\x05C\x01a\x80\x05.",
+            b"\x80\x05]\x94C\x01a\x94a.",
+            b"\x80\x05C\x01a\x94\x85\x94.",
+            b"\x80\x05\x96\x01\0\0\0\0\0\0\0a\x94.",
+            b"\x80\x05\x8c\x03\xed\xa0\x80\x94.",
+            b"\x80\x05\x8c\x01\xff.",
+            b"\x80\x05\x8e\xff\xff\xff\xff\xff\xff\xff\xffpage.",
+            b"\x80\x05\x8e\xfe\xff\xff\xff\xff\xff\xff\x7fpage.",
+            b"\x80\x02T\xff\xff\xff\xffpage.",
+            b"\x80\x02c_codecs\nencode\nq\0X\x04\0\0\0pageq\x01X\x06\0\0\0latin1q\x02\x86q\x03Rq\x04.",
+            b"Vpage\np0\n.",
+        ] {
+            assert_eq!(found(pickle), None, "{}", pickle.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_frame_is_a_hint_only() {
+        let mut pickle = b"\x80\x05\x95\xff\xff\xff\xff\xff\xff\xff\xffB".to_vec();
+        pickle.extend(70_000_u32.to_le_bytes());
+        pickle.extend([b'x'; 70_000]);
+        pickle.extend(b"\x94.");
+        assert_eq!(found(&pickle).unwrap().len(), 70_000);
+    }
+
+    #[test]
+    fn every_prefix_is_refused() {
+        let pickle = b"\x80\x05\x95\x08\0\0\0\0\0\0\0C\x04page\x94.";
+        for len in 0..pickle.len() {
+            assert_eq!(found(&pickle[..len]), None, "{len}");
+        }
+    }
+
+    #[test]
+    fn only_protocols_2_to_5_are_known_by_sight() {
+        for (protocol, looks) in [(0, false), (1, false), (2, true), (5, true), (6, false)] {
+            assert_eq!(looks_pickled(&[0x80, protocol]), looks, "{protocol}");
+        }
+        assert!(!looks_pickled(b"\x80"));
+        assert!(!looks_pickled(b"<html>"));
+    }
+}

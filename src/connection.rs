@@ -228,6 +228,7 @@ impl Connection {
         // nobody can find it any more.
         let mut own = unsafe { Box::from_raw(this) };
         let server = own.server;
+        let was_idle = own.pipeline.in_flight() == 0;
         let mut failed: Vec<(Ticket, Failure, Retry)> = Vec::new();
         own.pipeline.fail_all(reason.why, &mut |t, why, retry| failed.push((t, why, retry)));
         // SAFETY: `c` and the events are live until here; the server outlives its connections.
@@ -241,13 +242,15 @@ impl Connection {
                 (*server).shown(),
                 reason.why
             );
-            let was_idle = failed.is_empty() && own.pipeline.in_flight() == 0;
             // An idle connection that the server closes, or one on which a look-up crossed the
             // server's close, is no failure of the server: what was asked is asked again.
             let is_stale = reason.why == Failure::Closed
                 && own.pipeline.has_answered()
                 && failed.iter().all(|&(_, _, retry)| retry == Retry::Fresh);
-            if own.is_probe {
+            if own.is_probe && own.pipeline.probe_answered() {
+                // The key it was probed with holds a value too large to be drained.
+                Server::is_back(server);
+            } else if own.is_probe {
                 Server::probe_failed(server, reason);
             } else if !(is_stale || (was_idle && reason.why == Failure::Closed)) {
                 Server::failed(server, &reason);

@@ -240,3 +240,6 @@ fn fallback(value: &[u8]) -> Result<Fallback, DirectiveError> {
         _ => Err(DirectiveError::invalid("fallback", value, "\"next\" or a name such as @django")),
     }
 }
+
+#[cfg(test)]
+mod tests;

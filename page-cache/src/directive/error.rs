@@ -106,20 +106,27 @@ impl DirectiveError {
 }
 
 /// A word for a message, without anything that may be a user or a password, also where the
-/// word is no valid store: up to the last `@`, or behind `://:` if there is none.
+/// word is no valid store: what stands before the last `@`, or, if there is none, what
+/// follows `redis://:` and is no port.
 pub(super) fn redacted(word: &[u8]) -> String {
     let authority = find(word, b"://").map_or(0, |at| at + 3);
     let (scheme, rest) = word.split_at_checked(authority).unwrap_or((word, b""));
     let hidden = match rest.iter().rposition(|&byte| byte == b'@') {
-        // The name of a location, not the end of credentials.
-        Some(0) if scheme.is_empty() => 0,
         Some(at) => at,
-        None if !scheme.is_empty() && rest.starts_with(b":") => rest.len(),
+        None if may_be_password(scheme, rest) => rest.len(),
         None => 0,
     };
     let shown = rest.get(hidden..).unwrap_or_default();
     let mask = if hidden > 0 { "***" } else { "" };
     format!("{}{mask}{}", String::from_utf8_lossy(scheme), String::from_utf8_lossy(shown))
+}
+
+/// Whether credentials may have been written without the `@HOST` behind them.
+fn may_be_password(scheme: &[u8], rest: &[u8]) -> bool {
+    let Some(rest) = rest.strip_prefix(b":") else { return false };
+    let port = rest.split(|&byte| byte == b'/').next().unwrap_or_default();
+    let is_port = port.len() <= 5 && port.iter().all(u8::is_ascii_digit);
+    !scheme.is_empty() && !scheme.eq_ignore_ascii_case(b"memcached://") && !is_port
 }
 
 fn find(text: &[u8], needle: &[u8]) -> Option<usize> {

@@ -191,8 +191,11 @@ impl Word<'_> {
             None if text.starts_with(b"[") => return Err(self.bad_host()),
             None => text.iter().position(|&byte| byte == b':'),
         };
-        let host = self.host(colon.and_then(|at| text.get(..at)).unwrap_or(text))?;
         let port = colon.and_then(|at| text.get(at + 1..));
+        if port.is_some_and(|port| port.contains(&b':')) {
+            return Err(self.bad_host());
+        }
+        let host = self.host(colon.and_then(|at| text.get(..at)).unwrap_or(text))?;
         let port = port.map(|port| self.port(port)).transpose()?;
         Ok((Address::Host { host, port }, db))
     }
@@ -215,7 +218,6 @@ impl Word<'_> {
     fn port(self, text: &[u8]) -> Result<u16, DirectiveError> {
         match number(text) {
             Some(port) if port > 0 => Ok(port),
-            _ if text.contains(&b':') => Err(self.bad_host()),
             _ => Err(self.invalid("port", "a number from 1 to 65535")),
         }
     }
@@ -258,3 +260,6 @@ fn percent_decoded(text: &[u8]) -> Option<Vec<u8>> {
     }
     Some(Unquote::new(text).collect())
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,7 +22,7 @@ my $count = 0;
 
 # $talk->($connection) is called once for each connection.
 sub start ($class, $talk, %options) {
-    my $self = bless {port => $options{port} // free_port}, $class;
+    my $self = bless {port => $options{port} // free_port, scheme => $options{scheme}}, $class;
     $self->{journal} = "$options{dir}/fake-" . ++$count . '.journal';
     open my $touch, '>', $self->{journal} or die "$self->{journal}: $!\n";
     my $server = listen_on($self->{port}) or die "fake store: $!\n";
@@ -52,7 +52,7 @@ sub memcached ($class, $reply, %options) {
             $reply->($connection, $_) for $verb =~ /^gets?$/ ? @words : $words[0];
         }
     };
-    return $class->start($talk, %options);
+    return $class->start($talk, scheme => 'memcached', %options);
 }
 
 # The same for Redis. AUTH and SELECT are answered by +OK unless `handshake`
@@ -66,11 +66,12 @@ sub redis ($class, $reply, %options) {
             else                       { $handshake->($connection, @words) }
         }
     };
-    return $class->start($talk, %options);
+    return $class->start($talk, scheme => 'redis', %options);
 }
 
 sub port ($self)    { return $self->{port} }
 sub address ($self) { return "127.0.0.1:$self->{port}" }
+sub uri ($self)     { return "$self->{scheme}://" . $self->address }
 
 sub stop ($self) {
     RustPageCache::Process::stop(delete $self->{pid}) if $self->{pid};

@@ -5,9 +5,8 @@ use std::ffi::CStr;
 
 use ngx::ffi::*;
 use ngx::ngx_log_error;
-use page_cache::directive::Fallback;
 
-use crate::conf::{LocConf, Setting, Site};
+use crate::conf::{LocConf, Route, Setting, Site};
 use crate::sys;
 
 /// The named location that is meant where nothing else is said.
@@ -67,11 +66,11 @@ unsafe fn check_fallback(
     site: &Site,
     server: *mut ngx_http_core_srv_conf_t,
 ) -> Result<(), Problem> {
-    let name = match &site.fallback {
-        Some(Fallback::Next) => return Ok(()),
-        Some(Fallback::Named(name)) => [b"@".as_slice(), name].concat(),
+    let name: &[u8] = match &site.fallback {
+        Some(Route::Next) => return Ok(()),
+        Some(Route::Named(name)) => name,
         // SAFETY: as `all`.
-        None if unsafe { needs_default_fallback(conf) } => DEFAULT_FALLBACK.to_vec(),
+        None if unsafe { needs_default_fallback(conf) } => DEFAULT_FALLBACK,
         None => return Ok(()),
     };
     // SAFETY: `core` was set at merge.
@@ -85,7 +84,7 @@ unsafe fn check_fallback(
         ));
     }
     // SAFETY: as `all`.
-    if unsafe { has_named_location(server, &name) } {
+    if unsafe { has_named_location(server, name) } {
         return Ok(());
     }
     if site.fallback.is_some() {

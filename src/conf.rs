@@ -48,6 +48,14 @@ pub struct Place {
     line: ngx_uint_t,
 }
 
+/// Where a request goes when the cache does not answer.
+pub enum Route {
+    /// On through the phases: the location's own handler, `try_files`, static files.
+    Next,
+    /// To a named location; its name with the `@`.
+    Named(Vec<u8>),
+}
+
 /// One `rust_page_cache STORE ...`, compiled. Shared by all locations that inherit it.
 pub struct Site {
     /// How the key is made.
@@ -59,7 +67,7 @@ pub struct Site {
     /// `uri=`; the default is computed.
     pub uri: Option<Text>,
     /// `fallback=`
-    pub fallback: Option<Fallback>,
+    pub fallback: Option<Route>,
     /// What the store speaks.
     pub protocol: Protocol,
     /// Who we are to the store.
@@ -317,7 +325,10 @@ unsafe fn compile(cf: *mut ngx_conf_t, spec: Spec) -> Result<Site, ()> {
             prefix: compile_text(cf, spec.prefix.unwrap_or_default())?,
             namespace: compile_text(cf, spec.namespace.unwrap_or_default())?,
             uri: spec.uri.map(|uri| compile_text(cf, uri)).transpose()?,
-            fallback: spec.fallback,
+            fallback: spec.fallback.map(|fallback| match fallback {
+                Fallback::Next => Route::Next,
+                Fallback::Named(name) => Route::Named([b"@".as_slice(), &name].concat()),
+            }),
             protocol: spec.store.protocol,
             handshake: Rc::new(Handshake {
                 user: spec.store.user,

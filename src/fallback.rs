@@ -1,18 +1,17 @@
 //! Where a request goes when the cache does not answer.
 
 use ngx::ffi::*;
-use page_cache::directive::Fallback;
 
 use crate::check::DEFAULT_FALLBACK;
-use crate::conf::{LocConf, Site};
+use crate::conf::{LocConf, Route, Site};
 use crate::sys::{self, code};
 
-/// Where a request goes when the cache does not answer.
+/// Where one request goes.
 #[derive(Clone, Copy)]
-pub enum Route {
-    /// On through the phases: the location's own handler, `try_files`, static files.
+pub enum Destination {
+    /// On through the phases.
     Next,
-    /// To a named location; the name with its `@`.
+    /// To a named location.
     Named(ngx_str_t),
 }
 
@@ -21,13 +20,17 @@ pub enum Route {
 ///
 /// # Safety
 /// `r` must be live, in the location of `conf`.
-pub unsafe fn route(r: *mut ngx_http_request_t, conf: &LocConf, site: &Site) -> Option<Route> {
+pub unsafe fn route(
+    r: *mut ngx_http_request_t,
+    conf: &LocConf,
+    site: &Site,
+) -> Option<Destination> {
     match &site.fallback {
-        Some(Fallback::Next) => Some(Route::Next),
-        Some(Fallback::Named(name)) => Some(Route::Named(sys::str_of(name))),
+        Some(Route::Next) => Some(Destination::Next),
+        Some(Route::Named(name)) => Some(Destination::Named(sys::str_of(name))),
         // SAFETY: `r` is live.
-        None if unsafe { (*r).content_handler.is_some() } => Some(Route::Next),
-        None if conf.written_here => Some(Route::Named(sys::str_of(DEFAULT_FALLBACK))),
+        None if unsafe { (*r).content_handler.is_some() } => Some(Destination::Next),
+        None if conf.written_here => Some(Destination::Named(sys::str_of(DEFAULT_FALLBACK))),
         None => None,
     }
 }
@@ -36,11 +39,11 @@ pub unsafe fn route(r: *mut ngx_http_request_t, conf: &LocConf, site: &Site) -> 
 ///
 /// # Safety
 /// `r` must be live and in the PRECONTENT phase; it may be gone afterwards.
-pub unsafe fn take(r: *mut ngx_http_request_t, route: Route) -> ngx_int_t {
-    match route {
-        Route::Next => code::DECLINED,
+pub unsafe fn take(r: *mut ngx_http_request_t, to: Destination) -> ngx_int_t {
+    match to {
+        Destination::Next => code::DECLINED,
         // SAFETY: as ngx_http_try_files_handler does; nginx compares the name and keeps nothing.
-        Route::Named(mut name) => unsafe {
+        Destination::Named(mut name) => unsafe {
             ngx_http_named_location(r, &raw mut name);
             ngx_http_finalize_request(r, code::DONE);
             code::DONE

@@ -33,13 +33,19 @@ struct Worker {
     hinted: bool,
 }
 
-static mut WORKER: Worker = Worker {
-    servers: Vec::new(),
-    tickets: Tickets::new(),
-    scratch: Vec::new(),
-    complaints: None,
-    hinted: false,
-};
+static mut WORKER: Worker = Worker::new();
+
+impl Worker {
+    const fn new() -> Self {
+        Self {
+            servers: Vec::new(),
+            tickets: Tickets::new(),
+            scratch: Vec::new(),
+            complaints: None,
+            hinted: false,
+        }
+    }
+}
 
 /// The worker's state. Take what you need and let go: never hold a reference over a call that may
 /// come here again.
@@ -516,5 +522,6 @@ pub unsafe fn close_all() {
             }
             drop(Box::from_raw(server));
         }
+        *worker() = Worker::new();
     }
 }

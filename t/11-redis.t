@@ -57,7 +57,7 @@ stored
         rust_page_cache redis://127.0.0.1:$TEST_NGINX_REDIS_PORT key=raw;
     }
 --- init
-RustPageCache::redis()->flush->set('/page', "in 0\n", 0)->set('/page', "in 1\n", 1);
+RustPageCache::redis()->set('/page', "in 0\n", 0)->set('/page', "in 1\n", 1);
 --- request
 GET /page
 --- cache: HIT
@@ -72,7 +72,7 @@ in 0
         rust_page_cache redis://127.0.0.1:$TEST_NGINX_REDIS_PORT/1 key=raw;
     }
 --- init
-RustPageCache::redis()->flush->set('/page', "in 0\n", 0)->set('/page', "in 1\n", 1);
+RustPageCache::redis()->set('/page', "in 0\n", 0)->set('/page', "in 1\n", 1);
 --- request
 GET /page
 --- cache: HIT
@@ -87,7 +87,7 @@ in 1
         rust_page_cache redis://unix:$TEST_NGINX_REDIS_SOCKET:/1 key=raw;
     }
 --- init
-RustPageCache::redis()->flush->set('/page', "in 0\n", 0)->set('/page', "in 1\n", 1);
+RustPageCache::redis()->set('/page', "in 0\n", 0)->set('/page', "in 1\n", 1);
 --- request
 GET /page
 --- cache: HIT
@@ -105,7 +105,7 @@ in 1
         rust_page_cache $TEST_NGINX_REDIS/2 key=raw uri=/page;
     }
 --- init
-RustPageCache::redis()->flush->set('/page', "in 0\n", 0)->set('/page', "in 2\n", 2);
+RustPageCache::redis()->set('/page', "in 0\n", 0)->set('/page', "in 2\n", 2);
 --- request eval
 ['GET /zero', 'GET /two', 'GET /zero', 'GET /two']
 --- cache eval

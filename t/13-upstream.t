@@ -42,7 +42,7 @@ stored
         rust_page_cache redis://pages/1 key=raw;
     }
 --- init
-RustPageCache::redis()->flush->set('/page', "in 1\n", 1);
+RustPageCache::redis()->set('/page', "in 1\n", 1);
 --- request
 GET /page
 --- cache: HIT

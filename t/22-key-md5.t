@@ -20,7 +20,7 @@ __DATA__
     }
 --- init
 use Digest::MD5 qw(md5_hex);
-RustPageCache::memcached()->flush->set(':1:' . md5_hex('site1/blog/?page=2'), "stored\n");
+RustPageCache::memcached()->set(':1:' . md5_hex('site1/blog/?page=2'), "stored\n");
 --- request
 GET /blog/?page=2
 --- cache: HIT
@@ -39,7 +39,7 @@ stored
     }
 --- init
 use Digest::MD5 qw(md5_hex);
-RustPageCache::memcached()->flush->set(':1:site1' . md5_hex('/blog/'), "stored\n");
+RustPageCache::memcached()->set(':1:site1' . md5_hex('/blog/'), "stored\n");
 --- request
 GET /blog/
 --- cache: HIT
@@ -62,7 +62,7 @@ stored
 --- init
 use Digest::MD5 qw(md5_hex);
 use RustPageCache::Django qw(pickled_bytes);
-RustPageCache::redis()->flush->set(
+RustPageCache::redis()->set(
     ':1:' . md5_hex('localhost/caf%C3%A9/?a=b'), pickled_bytes("stored\n"), 1);
 --- request
 GET /caf%c3%a9/?a=b
@@ -79,7 +79,7 @@ stored
     }
 --- init
 use Digest::MD5 qw(md5_hex);
-RustPageCache::memcached()->flush->set(md5_hex('/' . 'a' x 1000), "stored\n");
+RustPageCache::memcached()->set(md5_hex('/' . 'a' x 1000), "stored\n");
 --- request eval
 'GET /' . 'a' x 1000
 --- cache: HIT

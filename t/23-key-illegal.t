@@ -19,7 +19,7 @@ __DATA__
         rust_page_cache $TEST_NGINX_MEMCACHED key=raw;
     }
 --- init
-RustPageCache::memcached()->flush->set('/' . 'a' x 249, "stored\n");
+RustPageCache::memcached()->set('/' . 'a' x 249, "stored\n");
 --- request eval
 'GET /' . 'a' x 249
 --- cache: HIT
@@ -135,7 +135,7 @@ stored
         add_header X-Cache $rust_page_cache_status;
     }
 --- init
-RustPageCache::redis()->flush->set('/' . 'a' x 1000, "stored\n");
+RustPageCache::redis()->set('/' . 'a' x 1000, "stored\n");
 --- request eval
 'GET /' . 'a' x 1000
 --- response_headers

@@ -52,22 +52,24 @@ GET /page
 
 
 
-=== the page from the application, the parts from the cache
+=== the page from the fallback, the parts from the cache
 --- config
+    ssi on;
+    root $TEST_NGINX_SERVER_ROOT/html;
+    default_type text/html;
     location / {
-        ssi on;
-        ssi_types *;
-        rust_page_cache $TEST_NGINX_MEMCACHED key=raw;
+        rust_page_cache $TEST_NGINX_MEMCACHED key=raw fallback=next;
     }
+--- user_files
+>>> page
+[<!--#include virtual="/a" -->]
 --- memcached
 /a = part a
 --- request
-POST /page
-<!--#include virtual="/a" -->
---- cache: BYPASS method
---- response_body chop
-app POST /page
-part a
+GET /page
+--- cache: MISS absent
+--- response_body
+[part a]
 
 
 
@@ -117,7 +119,7 @@ GET /page
     }
 --- init
 my $store = RustPageCache::memcached();
-$store->flush->set('/page', join ',', map { qq(<!--#include virtual="/$_" -->) } 1 .. 40);
+$store->set('/page', join ',', map { qq(<!--#include virtual="/$_" -->) } 1 .. 40);
 $store->set("/$_", "part $_") for 1 .. 40;
 --- request
 GET /page

@@ -23,8 +23,8 @@ use RustPageCache::Process qw(wait_until);
 use RustPageCache::Redis;
 
 our @EXPORT = qw(
-    app fake_memcached fake_redis fake_server fixture free_port log_problems
-    memcached memcached_unix module_path nginx nginx_binary nginx_test redis
+    app fake_memcached fake_redis fake_server fixture flush_stores free_port
+    log_problems memcached memcached_unix module_path nginx nginx_binary nginx_test redis
     redis_auth scratch service wait_until
 );
 
@@ -106,6 +106,12 @@ my %variable = (
 sub service ($name) {
     my $value = $variable{$name} or return;
     return $value->();
+}
+
+# Empties the stores that have been started.
+sub flush_stores () {
+    $_->flush for grep { defined } @service{qw(memcached memcached_unix redis redis_auth)};
+    return;
 }
 
 sub fake_memcached ($reply, %options) {

@@ -52,6 +52,7 @@ no_long_string();
 $Test::Nginx::Util::WorkerConnections = 256;
 
 add_block_preprocessor(sub ($block) {
+    flush_stores();
     start_services($block);
     fill($block, 'memcached', \&memcached);
     fill($block, 'redis',     \&redis);
@@ -76,7 +77,6 @@ sub start_services ($block) {
 
 sub fill ($block, $section, $store) {
     my $text = $block->$section // return;
-    $store->()->flush;
     for my $line (split /\n/, $text) {
         next unless length $line;
         my ($key, $flags, $value) = $line =~ /^(.+?)(?: \[(\d+)\])? =(?: (.*))?$/

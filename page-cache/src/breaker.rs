@@ -9,14 +9,12 @@ use crate::outcome::Failure;
 /// The first pause before a probe, in milliseconds.
 const FIRST_PAUSE: u64 = 100;
 
-/// Pauses double up to this, in milliseconds.
+/// Pauses double up to this, in milliseconds: a probe costs little, and a site wants its cache
+/// back.
 const LONGEST_PAUSE: u64 = 1_000;
 
 /// A server that goes down again so soon after coming back is flapping.
 const FLAPPING: u64 = 5_000;
-
-/// The longest pause of a flapping server, in milliseconds.
-const LONGEST_FLAPPING_PAUSE: u64 = 10_000;
 
 /// After so long up, flapping is forgotten.
 const HEALTHY: u64 = 60_000;
@@ -113,7 +111,7 @@ impl Breaker {
         }
         if let Some((back, last_pause)) = self.back {
             if now.saturating_sub(back) < FLAPPING {
-                self.first_pause = last_pause.saturating_mul(2).min(LONGEST_FLAPPING_PAUSE);
+                self.first_pause = last_pause.saturating_mul(2).min(LONGEST_PAUSE);
             }
         }
         let pause = self.first_pause;
@@ -136,8 +134,7 @@ impl Breaker {
     pub fn probe_failed(&mut self, now: u64) -> u64 {
         match &mut self.state {
             State::Open { pause, .. } => {
-                // A flapping server may have begun with a longer pause already.
-                *pause = pause.saturating_mul(2).min(LONGEST_PAUSE.max(self.first_pause));
+                *pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
                 now.saturating_add(*pause)
             }
             State::Closed { .. } => now.saturating_add(self.first_pause),
@@ -268,23 +265,22 @@ mod tests {
     fn a_flapping_server_is_left_alone_for_longer() {
         let mut breaker = Breaker::new();
         let mut now = outage(&mut breaker, 0, 0);
-        for expected in [200, 400, 800, 1_600, 3_200, 6_400, 10_000, 10_000] {
+        for expected in [200, 400, 800, 1_000, 1_000] {
             now += 4_999;
             assert_eq!(pause(&mut breaker.clone(), now), expected);
             now = outage(&mut breaker, now, 0);
         }
-        // Failed probes do not lengthen what is over a second.
         breaker.failed(Failure::Connect, now + 1);
-        assert_eq!(breaker.probe_failed(now), now + 10_000);
+        assert_eq!(breaker.probe_failed(now), now + 1_000, "but never for longer than that");
     }
 
     #[test]
     fn flapping_goes_on_from_the_last_pause() {
         let mut breaker = Breaker::new();
-        let back = outage(&mut breaker, 0, 9);
+        let back = outage(&mut breaker, 0, 1);
         let back = outage(&mut breaker, back + 10, 0);
-        assert_eq!(pause(&mut breaker.clone(), back + 10), 4_000);
-        assert_eq!(pause(&mut breaker.clone(), back + 5_000), 2_000, "no worse than before");
+        assert_eq!(pause(&mut breaker.clone(), back + 10), 800);
+        assert_eq!(pause(&mut breaker.clone(), back + 5_000), 400, "no worse than before");
     }
 
     #[test]
@@ -293,7 +289,7 @@ mod tests {
         let back = outage(&mut breaker, 0, 9);
         let back = outage(&mut breaker, back, 0);
         breaker.succeeded(back + 59_999);
-        assert_eq!(pause(&mut breaker.clone(), back + 60_000), 2_000);
+        assert_eq!(pause(&mut breaker.clone(), back + 60_000), 1_000);
         breaker.succeeded(back + 60_000);
         assert_eq!(pause(&mut breaker.clone(), back + 60_001), 100);
     }

@@ -78,21 +78,28 @@ fn decodes_plainly(path: &[u8]) -> bool {
 /// Whether the Host field, normalised as `ngx_http_validate_host()` does it, is the name
 /// by which nginx chose the server block.
 fn is_same_host(host: &[u8], server_name: &[u8]) -> bool {
-    let host = normalised(host);
-    !host.is_empty()
-        && host.len() == server_name.len()
-        && host.iter().zip(server_name).all(|(a, b)| a.to_ascii_lowercase() == *b)
+    normalised(host).is_some_and(|host| {
+        !host.is_empty()
+            && host.len() == server_name.len()
+            && host.iter().zip(server_name).all(|(a, b)| a.to_ascii_lowercase() == *b)
+    })
 }
 
 /// A Host field without its port and one trailing dot; an IPv6 literal keeps its brackets.
-fn normalised(host: &[u8]) -> &[u8] {
-    let name = if host.starts_with(b"[") {
-        host.iter().position(|&byte| byte == b']').and_then(|end| host.get(..=end))
+/// None for what nginx took before 1.29.4 but applications refuse: anything but a port in
+/// decimal digits behind the name.
+fn normalised(host: &[u8]) -> Option<&[u8]> {
+    let end = if host.starts_with(b"[") {
+        host.iter().position(|&byte| byte == b']')? + 1
     } else {
-        host.iter().position(|&byte| byte == b':').and_then(|end| host.get(..end))
+        host.iter().position(|&byte| byte == b':').unwrap_or(host.len())
     };
-    let name = name.unwrap_or(host);
-    name.strip_suffix(b".").unwrap_or(name)
+    let (name, rest) = host.split_at_checked(end)?;
+    let is_port = |rest: &[u8]| rest.iter().all(u8::is_ascii_digit);
+    if !rest.is_empty() && !rest.strip_prefix(b":").is_some_and(is_port) {
+        return None;
+    }
+    Some(name.strip_suffix(b".").unwrap_or(name))
 }
 
 /// `rust_page_cache_ignore`: patterns of full paths that are not looked up.
@@ -266,6 +273,10 @@ mod tests {
             (Some("example.comx"), "example.com", false),
             (Some("example.co"), "example.com", false),
             (Some("example.com"), "", false),
+            (Some("example.com:x"), "example.com", false),
+            (Some("example.com:80:80"), "example.com", false),
+            (Some("[::1]x"), "[::1]", false),
+            (Some("[::1]."), "[::1]", false),
             (Some("[::1]"), "::1", false),
             (Some("[::1"), "[", false),
             (Some("example.com"), "EXAMPLE.com", false),

@@ -109,8 +109,7 @@ impl DirectiveError {
 /// word is no valid store: what stands before the last `@`, or, if there is none, what
 /// follows `redis://:` and is no port.
 pub(super) fn redacted(word: &[u8]) -> String {
-    let authority = find(word, b"://").map_or(0, |at| at + 3);
-    let (scheme, rest) = word.split_at_checked(authority).unwrap_or((word, b""));
+    let (scheme, rest) = split_scheme(word);
     let hidden = match rest.iter().rposition(|&byte| byte == b'@') {
         Some(at) => at,
         None if may_be_password(scheme, rest) => rest.len(),
@@ -129,6 +128,10 @@ fn may_be_password(scheme: &[u8], rest: &[u8]) -> bool {
     !scheme.is_empty() && !scheme.eq_ignore_ascii_case(b"memcached://") && !is_port
 }
 
-fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
-    text.windows(needle.len()).position(|window| window == needle)
+/// `scheme://` (RFC 3986, section 3.1), if the word begins so, and the rest.
+fn split_scheme(word: &[u8]) -> (&[u8], &[u8]) {
+    let of_scheme = |byte: &u8| byte.is_ascii_alphanumeric() || b"+.-".contains(byte);
+    let end = word.iter().position(|byte| !of_scheme(byte)).unwrap_or(word.len());
+    let is_scheme = word.get(end..).is_some_and(|rest| rest.starts_with(b"://"));
+    word.split_at_checked(if is_scheme { end + 3 } else { 0 }).unwrap_or((b"", word))
 }

@@ -177,6 +177,7 @@ fn no_message_shows_credentials() {
         "rediss://user:hunter2@h",
         "redis//user:hunter2@h",
         "redis:user:hunter2@h",
+        "user:hunter2@redis://h",
         "memcached://user:hunter2@h",
         "off redis://user:hunter2@h",
         "redis://h redis://user:hunter2@h",

@@ -61,6 +61,7 @@ sub write ($self, %options) {
     my $listen = $options{listen} // '';
     my $level  = $ENV{TEST_NGINX_LOG_LEVEL} // 'info';
     my $report = $options{bare} ? '' : report_headers();
+    my $access = $http =~ /access_log/ ? '' : 'access_log off;';
     my $load   = $options{without_module} ? '' : "load_module $self->{module};";
     open my $out, '>', "$prefix/conf/nginx.conf" or die "$prefix: $!\n";
     print {$out} <<"CONF";
@@ -75,7 +76,7 @@ events {
 }
 $main
 http {
-    access_log off;
+    $access
     client_body_temp_path $prefix/client_temp;
     proxy_temp_path $prefix/proxy_temp;
     fastcgi_temp_path $prefix/fastcgi_temp;

@@ -20,6 +20,7 @@ mod conf;
 mod connection;
 mod fallback;
 mod handler;
+mod headers;
 mod peer;
 mod record;
 mod respond;

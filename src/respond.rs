@@ -7,6 +7,7 @@ use ngx::ffi::*;
 use page_cache::page::{self, Page};
 
 use crate::conf::LocConf;
+use crate::headers;
 use crate::sys::{self, code};
 
 /// Serves `page`. The result is for `ngx_http_finalize_request`.
@@ -44,15 +45,22 @@ unsafe fn set_headers(r: *mut ngx_http_request_t, page: &Page, conf: &LocConf) -
     unsafe {
         (*r).headers_out.status = page.status as ngx_uint_t;
         (*r).headers_out.content_length_n = page.body.len() as off_t;
-        if ngx_http_set_content_type(r) != code::OK {
+        if let Some(reason) = &page.reason {
+            let line = [page.status.to_string().as_bytes(), b" ", reason].concat();
+            (*r).headers_out.status_line = sys::copy_to_pool((*r).pool, &line)?;
+        }
+        headers::set(r, &page.headers)?;
+        if (*r).headers_out.content_type.len == 0 && ngx_http_set_content_type(r) != code::OK {
             return None;
         }
         if page.gzip {
-            (*r).headers_out.content_encoding = push(r, b"Content-Encoding", b"gzip")?;
+            let (name, value) = (sys::str_of(b"Content-Encoding"), sys::str_of(b"gzip"));
+            (*r).headers_out.content_encoding = headers::push(r, name, value)?;
         }
         if conf.etag != 0 && (*r).headers_out.etag.is_null() {
             let tag = page::etag(page.body.as_slice());
-            (*r).headers_out.etag = push(r, b"ETag", &tag)?;
+            let tag = sys::copy_to_pool((*r).pool, &tag)?;
+            (*r).headers_out.etag = headers::push(r, sys::str_of(b"ETag"), tag)?;
         }
         (*r).set_allow_ranges(1);
         if (*r).headers_out.last_modified_time == -1 {
@@ -61,30 +69,6 @@ unsafe fn set_headers(r: *mut ngx_http_request_t, page: &Page, conf: &LocConf) -
             (*r).headers_in.if_unmodified_since = ptr::null_mut();
         }
         Some(())
-    }
-}
-
-/// Adds a response header field.
-///
-/// # Safety
-/// `r` must be live; `name` must be static.
-unsafe fn push(
-    r: *mut ngx_http_request_t,
-    name: &'static [u8],
-    value: &[u8],
-) -> Option<*mut ngx_table_elt_t> {
-    // SAFETY: the list is the live request's; its memory is not zeroed by nginx.
-    unsafe {
-        let value = sys::copy_to_pool((*r).pool, value)?;
-        let field = ngx_list_push(&raw mut (*r).headers_out.headers).cast::<ngx_table_elt_t>();
-        if field.is_null() {
-            return None;
-        }
-        field.write(mem::zeroed());
-        (*field).hash = 1;
-        (*field).key = sys::str_of(name);
-        (*field).value = value;
-        Some(field)
     }
 }
 

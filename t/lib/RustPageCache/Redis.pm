@@ -53,6 +53,7 @@ sub stop ($self) {
 sub port ($self)     { return $self->{port} }
 sub socket ($self)   { return $self->{socket} }
 sub password ($self) { return $self->{password} }
+sub address ($self)  { return "127.0.0.1:$self->{port}" }
 sub uri ($self)      { return "redis://127.0.0.1:$self->{port}" }
 sub unix_uri ($self) { return "redis://unix:$self->{socket}" }
 

@@ -1,0 +1,54 @@
+# A store that accepts and says nothing: the budget, then `down`, then back again.
+
+use v5.32;
+use warnings;
+use experimental 'signatures';
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::More;
+
+use RustPageCache;
+use Time::HiRes qw(time);
+
+my %store = (memcached => memcached, redis => redis);
+
+for my $name (sort keys %store) {
+    my $store = $store{$name}->set('/page', "stored\n");
+    my $nginx = nginx(
+        errors => [$store->address],
+        server => <<"CONF",
+    location / {
+        rust_page_cache @{[$store->uri]} key=raw;
+        rust_page_cache_timeout 400ms;
+    }
+    location \@django {
+        return 200 "fallback\\n";
+    }
+CONF
+    );
+    is $nginx->get('/page')->cache, 'HIT', "$name: a hit";
+
+    $store->freeze;
+    my $begin = time;
+    my $first = $nginx->get('/page');
+    my $took  = time - $begin;
+    is $first->cache, 'ERROR timeout', "$name stalls: timeout";
+    is $first->body, "fallback\n", "$name stalls: the fallback answers";
+    cmp_ok $took, '>=', 0.35, "$name stalls: after its budget, not before";
+    cmp_ok $took, '<', 1.5, "$name stalls: and soon after it";
+
+    $begin = time;
+    my @after = map { $nginx->get('/page') } 1 .. 20;
+    cmp_ok time - $begin, '<', 1, "$name stalls: the next do not wait";
+    is scalar(grep { $_->cache eq 'ERROR down' } @after), 20, "$name stalls: it is down";
+    is scalar(() = $nginx->log_lines('\[(?:error|crit|alert)\]')), 1, "$name stalls: one line";
+
+    $store->thaw;
+    ok wait_until(sub { $nginx->get('/page')->cache eq 'HIT' }, 4), "$name goes on: hits again";
+    is $nginx->get('/page')->body, "stored\n", "$name goes on: the page";
+    $nginx->finish($name);
+}
+
+done_testing;

@@ -466,7 +466,12 @@ impl Connection {
             let mut replies: Vec<(Ticket, Reply)> = Vec::new();
             let silent = (*this).pipeline.expire(now, &mut |t, r| replies.push((t, r)));
             for (ticket, reply) in replies {
-                store::reply(ticket, reply);
+                if silent {
+                    // The connection has failed, and closing it says so once.
+                    store::connection_failed(ticket, Failure::Timeout, Retry::No);
+                } else {
+                    store::reply(ticket, reply);
+                }
             }
             if !is_open && now >= (*this).open_by {
                 let what = if (*this).connected { "AUTH or SELECT" } else { "connect()" };

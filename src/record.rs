@@ -395,8 +395,9 @@ impl Record {
         ngx_log_error!(
             level,
             log,
-            "rust_page_cache: the value of \"{}\" {what}",
-            self.key.escape_ascii()
+            "rust_page_cache: the value of \"{}\" at {} {what}",
+            self.key.escape_ascii(),
+            self.store.escape_ascii()
         );
     }
 }

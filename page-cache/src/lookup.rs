@@ -1,12 +1,17 @@
 //! The conversation for one request, without I/O: which keys to ask for, and what the answers
 //! make of it.
 
+pub mod conversation;
+mod memory;
+
 use std::rc::Rc;
 
 use crate::outcome::Miss;
 use crate::page::body::{self, BodyOptions};
 use crate::page::{Page, Refusal};
 use crate::pipeline::Value;
+
+pub use memory::Memory;
 
 /// What the store said to one key.
 #[derive(Clone, Debug)]

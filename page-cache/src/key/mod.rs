@@ -4,10 +4,12 @@
 //! of it; a [`Recipe`] makes a key of that; a [`CacheKey`] is a key that the
 //! store can take, checked once.
 
+pub mod django;
 mod full_path;
 pub(crate) mod percent;
 mod recipe;
 pub(crate) mod utf8;
+pub mod vary;
 
 use std::fmt;
 

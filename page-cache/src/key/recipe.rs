@@ -53,7 +53,7 @@ impl Recipe {
 }
 
 /// Lower-case hex md5 of the parts, one behind the other.
-fn md5_hex(parts: &[&[u8]]) -> [u8; 32] {
+pub(super) fn md5_hex(parts: &[&[u8]]) -> [u8; 32] {
     let mut md5 = Md5::new();
     for part in parts {
         md5.update(part);
@@ -61,7 +61,8 @@ fn md5_hex(parts: &[&[u8]]) -> [u8; 32] {
     lower_hex(md5.finalize().into())
 }
 
-fn concat(parts: &[&[u8]]) -> Result<Vec<u8>, NoKey> {
+/// The parts, one behind the other.
+pub(super) fn concat(parts: &[&[u8]]) -> Result<Vec<u8>, NoKey> {
     let mut bytes = Vec::new();
     let len = parts.iter().map(|part| part.len()).sum();
     bytes.try_reserve_exact(len).map_err(|_| NoKey::Memory)?;

@@ -1,8 +1,13 @@
 //! Pages: what the client gets of a stored value.
 
+pub mod age;
 pub mod body;
+mod compress;
+pub mod django;
 mod inflate;
+mod pickle;
 mod pickled;
+mod rejection;
 
 use std::fmt;
 use std::ops::{Deref, Range};
@@ -11,6 +16,9 @@ use std::rc::Rc;
 use crate::key::lower_hex;
 use crate::outcome::{Failure, Miss, Outcome};
 use crate::pipeline::Value;
+
+pub use pickle::PickleError;
+pub use rejection::Rejection;
 
 /// A response, complete and checked.
 #[derive(Clone, Debug)]
@@ -31,9 +39,9 @@ pub struct Page {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Header {
     /// The name, in the case in which it was stored.
-    pub name: Vec<u8>,
+    pub name: Body,
     /// The value.
-    pub value: Vec<u8>,
+    pub value: Body,
 }
 
 /// Bytes of a page, shared with the value that they came in: cloning copies nothing.
@@ -98,6 +106,14 @@ impl Body {
             Owner::Stored(value) => value.bytes.capacity(),
             Owner::Inflated(bytes) => bytes.capacity(),
         }
+    }
+}
+
+impl Eq for Body {}
+
+impl PartialEq for Body {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_slice() == other.as_slice()
     }
 }
 

@@ -1,0 +1,70 @@
+//! The list of headers that a page varies on (`learn_cache_key()`).
+
+use super::wrong;
+use crate::outcome::{Failure, Miss};
+use crate::page::pickle::{Tree, Value};
+use crate::page::{Body, Rejection};
+
+/// Headers in one list; nobody varies on more.
+const NAMES_MAX: usize = 64;
+/// Length of a name in bytes.
+const NAME_MAX: usize = 256;
+
+/// Names of headers as WSGI writes them (`HTTP_ACCEPT_LANGUAGE`), in the order in which their
+/// values enter the key. At most 64 names of 256 bytes.
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+pub struct HeaderList(Vec<u8>);
+
+impl HeaderList {
+    /// The names.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.split_inclusive(|&byte| byte == b'\n').map(|name| name.trim_ascii_end())
+    }
+
+    /// Whether the page is the same for everybody.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Bytes of memory that it takes.
+    pub fn held(&self) -> usize {
+        self.0.capacity()
+    }
+
+    fn push(&mut self, name: &[u8]) -> Result<(), Failure> {
+        self.0.try_reserve(name.len() + 1).map_err(|_| Failure::Memory)?;
+        self.0.extend_from_slice(name);
+        self.0.push(b'\n');
+        Ok(())
+    }
+}
+
+pub(super) fn read(tree: &Tree, pickle: &Body) -> Result<HeaderList, Rejection> {
+    let Some(items) = tree.list(tree.root()) else { return wrong(0, "not a list of headers") };
+    let mut list = HeaderList::default();
+    let mut varies_on_everything = false;
+    for (count, item) in items.enumerate() {
+        let at = tree.at(item, pickle.len());
+        let Value::Str(span) = item else { return wrong(at, "header name is not a string") };
+        let name = pickle.get(span.range()).unwrap_or_default();
+        if count >= NAMES_MAX || name.len() > NAME_MAX {
+            return wrong(at, "header list too large");
+        }
+        if name == b"HTTP_*" {
+            varies_on_everything = true;
+        } else if !is_wsgi_name(name) {
+            return wrong(at, "malformed header name");
+        }
+        list.push(name)?;
+    }
+    if varies_on_everything { Err(Miss::Vary.into()) } else { Ok(list) }
+}
+
+/// `HTTP_` and one or more characters of a token (RFC 9110, section 5.6.2) in upper case.
+fn is_wsgi_name(name: &[u8]) -> bool {
+    let token = |byte: &u8| match byte {
+        b'A'..=b'Z' | b'0'..=b'9' => true,
+        byte => b"!#$%&'+-.^_`|~".contains(byte),
+    };
+    name.strip_prefix(b"HTTP_").is_some_and(|rest| !rest.is_empty() && rest.iter().all(token))
+}

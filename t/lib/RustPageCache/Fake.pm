@@ -9,6 +9,7 @@ use warnings;
 use experimental 'signatures';
 
 use Fcntl qw(O_APPEND O_CREAT O_WRONLY);
+use IO::Select;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
 use POSIX ();
@@ -146,6 +147,11 @@ sub line ($self) {
     }
     $self->{buffer} =~ s/\A(.*?)\r\n//s;
     return $1;
+}
+
+# True if bytes have come that were not read yet.
+sub more ($self) {
+    return IO::Select->new($self->{socket})->can_read(0);
 }
 
 # One command of Redis, an array of bulk strings; empty at the end.

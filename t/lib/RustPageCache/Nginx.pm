@@ -61,6 +61,7 @@ sub write ($self, %options) {
     my $listen = $options{listen} // '';
     my $level  = $ENV{TEST_NGINX_LOG_LEVEL} // 'info';
     my $report = $options{bare} ? '' : report_headers();
+    my $connections = $self->{connections} // 512;
     my $access = $http =~ /access_log/ ? '' : 'access_log off;';
     my $load   = $options{without_module} ? '' : "load_module $self->{module};";
     open my $out, '>', "$prefix/conf/nginx.conf" or die "$prefix: $!\n";
@@ -72,7 +73,7 @@ error_log $prefix/error.log $level;
 pid $prefix/nginx.pid;
 events {
     accept_mutex off;
-    worker_connections 512;
+    worker_connections $connections;
 }
 $main
 http {

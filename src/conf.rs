@@ -4,6 +4,7 @@
 //! command-line tool shares. Whether they fit the rest of the configuration is checked in
 //! `check.rs`, when all of it is known.
 
+use std::cell::RefCell;
 use std::ffi::{c_char, c_void};
 use std::mem::offset_of;
 use std::ptr;
@@ -13,6 +14,8 @@ use ngx::ffi::*;
 use ngx::ngx_conf_log_error;
 use page_cache::directive::{self, Address, Directive, Fallback, Format, Spec};
 use page_cache::key::Recipe;
+use page_cache::key::vary::VaryForm;
+use page_cache::lookup::Memory;
 use page_cache::pipeline::Handshake;
 use page_cache::policy::IgnorePatterns;
 use page_cache::wire::Protocol;
@@ -33,6 +36,13 @@ const EVERYWHERE: ngx_uint_t =
 const FLAG: ngx_uint_t = NGX_CONF_FLAG as ngx_uint_t;
 const ONE: ngx_uint_t = NGX_CONF_TAKE1 as ngx_uint_t;
 const MORE: ngx_uint_t = NGX_CONF_1MORE as ngx_uint_t;
+
+/// `KEY_PREFIX:VERSION:` of Django's default settings.
+const DJANGO_NAMESPACE: &[u8] = b":1:";
+/// LANGUAGE_CODE of Django's default settings.
+const DJANGO_LANG: &[u8] = b"en-us";
+/// TIME_ZONE of a new project's settings.
+const DJANGO_TIMEZONE: &[u8] = b"UTC";
 
 /// A parameter that may hold variables.
 pub enum Text {
@@ -60,12 +70,22 @@ pub enum Route {
 pub struct Site {
     /// How the key is made.
     pub recipe: Recipe,
+    /// How the value is read.
+    pub format: Format,
     /// `prefix=`
     pub prefix: Text,
     /// `namespace=`
     pub namespace: Text,
     /// `uri=`; the default is computed.
     pub uri: Option<Text>,
+    /// `lang=`
+    pub lang: Text,
+    /// `timezone=`
+    pub timezone: Text,
+    /// The form of the Vary digest by `django=`; to be found out if there is none.
+    pub form: Option<VaryForm>,
+    /// What this worker remembers of the site.
+    pub memory: RefCell<Memory>,
     /// `fallback=`
     pub fallback: Option<Route>,
     /// What the store speaks.
@@ -310,21 +330,19 @@ unsafe extern "C" fn set_page_cache(
 unsafe fn compile(cf: *mut ngx_conf_t, spec: Spec) -> Result<Site, ()> {
     // SAFETY: `cf` is valid throughout.
     unsafe {
-        if spec.recipe == Recipe::Django || spec.format == Format::Django {
-            ngx_conf_log_error!(
-                NGX_LOG_EMERG,
-                cf,
-                "\"rust_page_cache\" directive: key=django and format=django are not in this \
-                 version, write key=md5, key=prefix or key=raw"
-            );
-            return Err(());
-        }
         let upstream = add_upstream(cf, &spec)?;
+        let namespace = if spec.recipe == Recipe::Django { DJANGO_NAMESPACE } else { b"" };
+        let or = |given: Option<Vec<u8>>, default: &[u8]| given.unwrap_or_else(|| default.to_vec());
         Ok(Site {
             recipe: spec.recipe,
+            format: spec.format,
             prefix: compile_text(cf, spec.prefix.unwrap_or_default())?,
-            namespace: compile_text(cf, spec.namespace.unwrap_or_default())?,
+            namespace: compile_text(cf, or(spec.namespace, namespace))?,
             uri: spec.uri.map(|uri| compile_text(cf, uri)).transpose()?,
+            lang: compile_text(cf, or(spec.lang, DJANGO_LANG))?,
+            timezone: compile_text(cf, or(spec.timezone, DJANGO_TIMEZONE))?,
+            form: spec.django.map(VaryForm::for_version),
+            memory: RefCell::default(),
             fallback: spec.fallback.map(|fallback| match fallback {
                 Fallback::Next => Route::Next,
                 Fallback::Named(name) => Route::Named([b"@".as_slice(), &name].concat()),

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use ngx::ffi::*;
 use ngx::ngx_log_debug_mask;
-use page_cache::key::{self, CacheKey};
-use page_cache::lookup::Lookup;
-use page_cache::page::body::BodyOptions;
+use page_cache::key::django::{self, DjangoKeys, KeyParts};
+use page_cache::key::{self, Recipe};
+use page_cache::lookup::conversation::{DjangoPlan, Plan, Reading};
+use page_cache::request::{Method, RequestView};
 use page_cache::{Bypass, Failure, Outcome, policy};
 
 use crate::conf::{LocConf, Site, Text};
@@ -41,7 +42,7 @@ pub unsafe extern "C" fn handle(r: *mut ngx_http_request_t) -> ngx_int_t {
         }
         let Some(record) = Record::create(r, conf) else { return code::DECLINED };
         match prepare(r, &*conf, site) {
-            Ok((lookup, key)) => Record::look_up(record, lookup, key),
+            Ok(plan) => Record::look_up(record, plan),
             Err(outcome) => (*record.as_ptr()).decide(outcome, None),
         }
         let record = record.as_ptr();
@@ -60,7 +61,7 @@ unsafe fn prepare(
     r: *mut ngx_http_request_t,
     conf: &LocConf,
     site: &Site,
-) -> Result<(Lookup, CacheKey), Outcome> {
+) -> Result<Plan, Outcome> {
     // SAFETY: as `handle`.
     unsafe {
         let view = view::of(r);
@@ -78,26 +79,48 @@ unsafe fn prepare(
             }
         }
         policy::admit_target(&view)?;
-        let key = make_key(r, site)?;
-        let options = BodyOptions { max_size: conf.max_size, gzip_flag: conf.gzip_flag as u32 };
-        Ok((Lookup::body(options), key))
+        let reading = Reading {
+            format: site.format,
+            max_size: conf.max_size,
+            gzip_flag: conf.gzip_flag as u32,
+        };
+        plan(r, site, &view, reading)
     }
 }
 
-/// The key by the site's recipe.
+/// Where the page may lie, by the site's recipe.
 ///
 /// # Safety
 /// As [`handle`].
-unsafe fn make_key(r: *mut ngx_http_request_t, site: &Site) -> Result<CacheKey, Outcome> {
+unsafe fn plan(
+    r: *mut ngx_http_request_t,
+    site: &Site,
+    view: &RequestView<'_>,
+    reading: Reading,
+) -> Result<Plan, Outcome> {
     // SAFETY: as `handle`.
     unsafe {
         let namespace = evaluate(r, &site.namespace)?;
         let prefix = evaluate(r, &site.prefix)?;
+        let is_django = site.recipe == Recipe::Django;
         let uri = match &site.uri {
             Some(text) => Cow::Borrowed(evaluate(r, text)?),
+            None if is_django => {
+                let host = view.host.unwrap_or_default();
+                let path = key::full_path(view::target(r))?;
+                Cow::Owned(django::default_uri(view::scheme(r), host, &path)?)
+            }
             None => key::full_path(view::target(r))?,
         };
-        Ok(site.recipe.key(site.protocol, namespace, prefix, &uri)?)
+        if !is_django {
+            let key = site.recipe.key(site.protocol, namespace, prefix, &uri)?;
+            return Ok(Plan::Key { key, reading });
+        }
+        let (lang, zone) = (evaluate(r, &site.lang)?, evaluate(r, &site.timezone)?);
+        let parts = KeyParts { namespace, prefix, uri: &uri, lang, timezone: zone };
+        let keys = DjangoKeys::new(site.protocol, &parts)?;
+        let head = view.method == Method::Head;
+        Ok(Plan::Django(DjangoPlan { keys, head, form: site.form, reading }))
     }
 }
 

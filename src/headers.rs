@@ -17,14 +17,14 @@ enum Slot {
     ETag,
     Expires,
     CacheControl,
-    /// nginx makes its own.
+    /// nginx, or this module, makes its own.
     Dropped,
     /// Only added.
     None,
 }
 
 fn slot_of(name: &[u8]) -> Slot {
-    let table: [(&[u8], Slot); 7] = [
+    let table: [(&[u8], Slot); 8] = [
         (b"content-type", Slot::ContentType),
         (b"content-encoding", Slot::ContentEncoding),
         (b"last-modified", Slot::LastModified),
@@ -32,6 +32,7 @@ fn slot_of(name: &[u8]) -> Slot {
         (b"expires", Slot::Expires),
         (b"cache-control", Slot::CacheControl),
         (b"accept-ranges", Slot::Dropped),
+        (b"age", Slot::Dropped),
     ];
     let found = table.into_iter().find(|(known, _)| name.eq_ignore_ascii_case(known));
     found.map_or(Slot::None, |(_, slot)| slot)
@@ -44,7 +45,7 @@ fn slot_of(name: &[u8]) -> Slot {
 /// `r` must be live; `headers` must live in its pool.
 pub unsafe fn set(r: *mut ngx_http_request_t, headers: &[Header]) -> Option<()> {
     for header in headers {
-        let value = sys::str_of(&header.value);
+        let (name, value) = (sys::str_of(&header.name), sys::str_of(&header.value));
         // SAFETY: `r` is live; fields and their bytes live in its pool.
         unsafe {
             let out = &raw mut (*r).headers_out;
@@ -57,7 +58,7 @@ pub unsafe fn set(r: *mut ngx_http_request_t, headers: &[Header]) -> Option<()> 
                 Slot::Dropped => continue,
                 _ => {}
             }
-            let field = push(r, sys::str_of(&header.name), value)?;
+            let field = push(r, name, value)?;
             match slot {
                 Slot::ContentEncoding => (*out).content_encoding = field,
                 Slot::LastModified => {

@@ -9,7 +9,7 @@ use std::ptr::{self, NonNull};
 use ngx::ffi::*;
 use ngx::ngx_log_error;
 use page_cache::key::CacheKey;
-use page_cache::lookup::{Answer, Lookup, Step};
+use page_cache::lookup::conversation::{Answer, Lookup, Plan, Step};
 use page_cache::page::{Page, Refusal};
 use page_cache::pipeline::{Limits, Reply, Retry, Ticket};
 use page_cache::{Failure, Miss, Outcome};
@@ -18,6 +18,7 @@ use crate::conf::{LocConf, Site};
 use crate::peer::{Peer, Verdict};
 use crate::store::{self, Request, Server};
 use crate::sys;
+use crate::view::Fields;
 
 /// How far a request has come.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -205,26 +206,83 @@ impl Record {
         unsafe { (*self.conf).site().map(|site| &**site) }
     }
 
-    /// Starts the look-up of `key`. The record may be decided when this returns.
+    /// Starts the look-up. The record may be decided when this returns.
     ///
     /// # Safety
     /// `this` must be live and fresh.
-    pub unsafe fn look_up(this: NonNull<Self>, lookup: Lookup, key: CacheKey) {
+    pub unsafe fn look_up(this: NonNull<Self>, plan: Plan) {
         // SAFETY: the caller vouches for `this`; nothing else refers to it now.
         unsafe {
             let record = &mut *this.as_ptr();
+            let Some(site) = (*record.conf).site() else {
+                return record.decide(Failure::Down.into(), None);
+            };
+            let fields = Fields::of(record.r);
+            let now = sys::now();
+            let (lookup, step) = Lookup::start(plan, &mut site.memory.borrow_mut(), &fields, now);
             record.lookup = Some(lookup);
-            record.key = key.as_bytes().to_vec();
+            Self::follow(this, step);
+        }
+    }
+
+    /// Does what the conversation wants next.
+    ///
+    /// # Safety
+    /// `this` must be live, and no reference into it held.
+    unsafe fn follow(this: NonNull<Self>, step: Step) {
+        // SAFETY: the caller vouches for `this`.
+        unsafe {
+            let record = &mut *this.as_ptr();
+            let keys = match step {
+                Step::Ask(keys) => keys,
+                Step::Wait => return,
+                Step::Done(result) => return record.conclude(result),
+            };
             let Some(upstream) = record.site().map(|site| site.upstream) else {
                 return record.decide(Failure::Down.into(), None);
             };
-            match Peer::new(record.r, upstream) {
-                Ok(peer) => {
-                    let server = ptr::null_mut();
-                    record.asks.push(Ask { key, peer, ticket: None, server, retried: false });
-                    Self::ask(this, 0, false);
+            let first = record.asks.len();
+            for key in keys {
+                record.key.clear();
+                record.key.extend_from_slice(key.as_bytes());
+                match Peer::new(record.r, upstream) {
+                    Ok(peer) => {
+                        let server = ptr::null_mut();
+                        record.asks.push(Ask { key, peer, ticket: None, server, retried: false });
+                    }
+                    Err(why) => return record.decide(why.into(), None),
                 }
-                Err(why) => record.decide(why.into(), None),
+            }
+            let end = record.asks.len();
+            for i in first..end {
+                Self::ask(this, i, false);
+                if (*this.as_ptr()).progress != Progress::Looking {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The conversation is over.
+    fn conclude(&mut self, result: Result<Page, Refusal>) {
+        match result {
+            Ok(page) => {
+                let lookup = self.lookup.as_ref();
+                let ask = lookup.and_then(Lookup::key_of_page).and_then(|i| self.asks.get(i));
+                if let Some(ask) = ask {
+                    self.key.clear();
+                    self.key.extend_from_slice(ask.key.as_bytes());
+                    if !ask.server.is_null() {
+                        self.store.clear();
+                        // SAFETY: servers outlive requests.
+                        self.store.extend_from_slice(unsafe { (*ask.server).name() });
+                    }
+                }
+                self.decide(Outcome::Hit, Some(page));
+            }
+            Err(refusal) => {
+                self.explain(refusal);
+                self.decide(refusal.into(), None);
             }
         }
     }
@@ -322,14 +380,14 @@ impl Record {
             }
         };
         ask.peer.give_back(Verdict::Fine);
-        let Some(lookup) = record.lookup.as_mut() else { return };
-        let Step::Done(result) = lookup.answer(answer);
-        match result {
-            Ok(page) => record.decide(Outcome::Hit, Some(page)),
-            Err(refusal) => {
-                record.explain(refusal);
-                record.decide(refusal.into(), None);
-            }
+        // SAFETY: configurations outlive requests; `r` is live.
+        unsafe {
+            let fields = Fields::of(record.r);
+            let Some(site) = (*record.conf).site() else { return };
+            let Some(lookup) = record.lookup.as_mut() else { return };
+            let now = sys::now();
+            let step = lookup.answer(i, answer, &mut site.memory.borrow_mut(), &fields, now);
+            Self::follow(this, step);
         }
     }
 
@@ -379,7 +437,7 @@ impl Record {
     fn complain(&self, why: Failure) {
         let what = match why {
             Failure::TooLarge => "is over rust_page_cache_max_size",
-            Failure::Undecodable => "cannot be decoded",
+            Failure::Undecodable => return self.undecodable(),
             Failure::Timeout => "did not come within rust_page_cache_timeout",
             // The server's own breaker has the word.
             _ => return,
@@ -387,6 +445,15 @@ impl Record {
         if let Some(more) = store::may_complain() {
             self.log(NGX_LOG_ERR, &format!("{what}{more}"));
         }
+    }
+
+    fn undecodable(&self) {
+        let Some(more) = store::may_complain() else { return };
+        let what = match self.lookup.as_ref().and_then(Lookup::error) {
+            Some(error) => format!("cannot be decoded, {} at byte {}{more}", error.what, error.at),
+            None => format!("cannot be decoded{more}"),
+        };
+        self.log(NGX_LOG_ERR, &what);
     }
 
     fn log(&self, level: u32, what: &str) {

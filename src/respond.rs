@@ -4,7 +4,7 @@ use std::mem;
 use std::ptr;
 
 use ngx::ffi::*;
-use page_cache::page::{self, Page};
+use page_cache::page::{self, Page, age};
 
 use crate::conf::LocConf;
 use crate::headers;
@@ -44,7 +44,11 @@ unsafe fn set_headers(r: *mut ngx_http_request_t, page: &Page, conf: &LocConf) -
     // SAFETY: as `send`.
     unsafe {
         (*r).headers_out.status = page.status as ngx_uint_t;
-        (*r).headers_out.content_length_n = page.body.len() as off_t;
+        (*r).headers_out.content_length_n = match u32::from(page.status) {
+            // They have no content, and so no Content-Length (RFC 9110, section 8.6).
+            NGX_HTTP_NO_CONTENT | NGX_HTTP_NOT_MODIFIED => -1,
+            _ => page.body.len() as off_t,
+        };
         if let Some(reason) = &page.reason {
             let line = [page.status.to_string().as_bytes(), b" ", reason].concat();
             (*r).headers_out.status_line = sys::copy_to_pool((*r).pool, &line)?;
@@ -57,7 +61,12 @@ unsafe fn set_headers(r: *mut ngx_http_request_t, page: &Page, conf: &LocConf) -
             let (name, value) = (sys::str_of(b"Content-Encoding"), sys::str_of(b"gzip"));
             (*r).headers_out.content_encoding = headers::push(r, name, value)?;
         }
-        if conf.etag != 0 && (*r).headers_out.etag.is_null() {
+        if let Some(age) = age::age(page, ngx_time() as i64) {
+            let age = sys::copy_to_pool((*r).pool, age.to_string().as_bytes())?;
+            headers::push(r, sys::str_of(b"Age"), age)?;
+        }
+        let is_ok = u32::from(page.status) == NGX_HTTP_OK;
+        if conf.etag != 0 && is_ok && (*r).headers_out.etag.is_null() {
             let tag = page::etag(page.body.as_slice());
             let tag = sys::copy_to_pool((*r).pool, &tag)?;
             (*r).headers_out.etag = headers::push(r, sys::str_of(b"ETag"), tag)?;

@@ -1,6 +1,7 @@
 //! An nginx request, seen as the policy sees it.
 
 use ngx::ffi::*;
+use page_cache::key::vary::RequestHeaders;
 use page_cache::request::{Method, Rank, RequestView, Target};
 
 use crate::sys;
@@ -79,6 +80,58 @@ unsafe fn wire_target<'a>(r: *mut ngx_http_request_t) -> Target<'a> {
             return Target::Raw(sys::bytes((*r).schema));
         }
         target(r)
+    }
+}
+
+/// The scheme by which the client came, as `$scheme`.
+///
+/// # Safety
+/// `r` must be live.
+pub unsafe fn scheme(r: *mut ngx_http_request_t) -> &'static [u8] {
+    // SAFETY: `r` is live, and so is its connection.
+    if unsafe { is_encrypted((*r).connection) } { b"https" } else { b"http" }
+}
+
+/// # Safety
+/// `c` must be an open connection.
+#[cfg(ngx_feature = "ssl")]
+unsafe fn is_encrypted(c: *mut ngx_connection_t) -> bool {
+    // SAFETY: the caller vouches for `c`.
+    unsafe { !(*c).ssl.is_null() }
+}
+
+/// # Safety
+/// None: there is no TLS in this nginx.
+#[cfg(not(ngx_feature = "ssl"))]
+unsafe fn is_encrypted(_c: *mut ngx_connection_t) -> bool {
+    false
+}
+
+/// The header fields of a live request.
+pub struct Fields(*mut ngx_http_request_t);
+
+impl Fields {
+    /// # Safety
+    /// `r` must outlive the value.
+    pub unsafe fn of(r: *mut ngx_http_request_t) -> Self {
+        Self(r)
+    }
+}
+
+impl RequestHeaders for Fields {
+    fn for_each(&self, field: &mut dyn FnMut(&[u8], &[u8])) {
+        // SAFETY: `of` demands a live request; a list's parts hold `nelts` elements each.
+        unsafe {
+            let mut part: *const ngx_list_part_t = &raw const (*self.0).headers_in.headers.part;
+            while !part.is_null() {
+                let elements = (*part).elts.cast::<ngx_table_elt_t>();
+                for i in 0..(*part).nelts {
+                    let header = elements.add(i);
+                    field(sys::bytes((*header).key), sys::bytes((*header).value));
+                }
+                part = (*part).next;
+            }
+        }
     }
 }
 

@@ -245,6 +245,9 @@ impl Server {
         unsafe {
             (*this).connect_timeout = request.connect_timeout;
             (*this).timeout = request.timeout;
+            // First, since a server that cannot be reached at all is probed with this key.
+            (*this).last_key.clear();
+            (*this).last_key.extend_from_slice(request.key);
             let connection = match Self::connection(this, request) {
                 Ok(connection) => connection,
                 Err(reason) => {
@@ -261,8 +264,6 @@ impl Server {
                 (*tickets).redeem(ticket);
                 return Err(why);
             }
-            (*this).last_key.clear();
-            (*this).last_key.extend_from_slice(request.key);
             Ok(ticket)
         }
     }

@@ -10,8 +10,12 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 
 use RustPageCache;
-my $slow = fake_memcached(sub ($c, $key) { $c->pause(0.6)->value($key, "stored\n") });
-my $uri  = memcached->uri;
+my $slow = fake_memcached(sub ($c, $key) { $c->pause(0.4)->value($key, "stored\n") });
+my $late = fake_redis(
+    sub ($c, $key) { $c->bulk("stored\n") },
+    handshake => sub ($c, @words) { $c->pause(0.4)->send("+OK\r\n") },
+);
+my $uri = memcached->uri;
 memcached->set('big',  'x' x 2000);
 memcached->set('gzip', 'as it is', 2);
 memcached->set('page', "stored\n");
@@ -23,6 +27,10 @@ my @table = (
     ['ignore', '/a', '/b', "$uri key=raw uri=page", 'BYPASS ignore', 'HIT'],
     ['max_size', '1k', '4k', "$uri key=raw uri=big", 'ERROR too-large', 'HIT'],
     ['timeout', '2s', '100ms', $slow->uri . ' key=raw', 'HIT', 'ERROR timeout'],
+    [
+        'connect_timeout', '2s; rust_page_cache_timeout 2s', '100ms',
+        'redis://' . $late->address . '/1 key=raw', 'HIT', 'ERROR connect',
+    ],
 );
 
 for my $row (@table) {
@@ -65,6 +73,33 @@ for my $row (@headers) {
         "$name, the location before the server";
     is $seen->(answer('', '', "location / { $location if (\$arg_nocache) { $directive } }")), $value,
         "$name, in an if";
+}
+
+# And the number of connections on the other side.
+for my $place ('http', 'server', 'location', 'if') {
+    my $store = fake_memcached(sub ($c, $key) { $c->pause(0.002)->value($key, "stored\n") });
+    my %text  = ($place => 'rust_page_cache_connections 1;');
+    $_ //= '' for @text{qw(http server location if)};
+    my $nginx = nginx(
+        http   => $text{http},
+        server => <<"CONF",
+    rust_page_cache_timeout 5s;
+    $text{server}
+    location / {
+        rust_page_cache @{[$store->uri]} key=raw;
+        $text{location}
+        if (\$arg_nocache) {
+            $text{if}
+        }
+    }
+    location \@django {
+        return 200;
+    }
+CONF
+    );
+    $nginx->get_many(map { "/$_?nocache=1" } 1 .. 200);
+    is $store->connections, 1, "connections, from $place";
+    $nginx->quit('TERM');
 }
 
 sub outcome (@where) { return answer(@where)->cache }

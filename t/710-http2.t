@@ -53,6 +53,7 @@ for my $i (1 .. 100) {
 }
 is $connection->body($connection->get('/page')), $page, 'and a large page after them';
 
+$connection->close;
 $nginx->finish;
 
 done_testing;

@@ -51,4 +51,23 @@ CONF
     $nginx->finish($name);
 }
 
+# The default budget is 250 ms.
+my $silent = fake_memcached(sub ($c, $key) { $c->stall });
+my $nginx  = nginx(
+    errors => [$silent->address],
+    server => <<"CONF",
+    location / {
+        rust_page_cache @{[$silent->uri]} key=raw;
+    }
+    location \@django {
+        return 200 "fallback\\n";
+    }
+CONF
+);
+my $begin = time;
+is $nginx->get('/page')->cache, 'ERROR timeout', 'the default: timeout';
+cmp_ok time - $begin, '>=', 0.2, 'the default: not before a quarter of a second';
+cmp_ok time - $begin, '<', 1, 'the default: and soon after it';
+$nginx->finish('the default');
+
 done_testing;

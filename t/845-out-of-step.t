@@ -38,9 +38,6 @@ my %store = (
     'a push of Redis' => fake_redis(sub ($c, $key) {
         $c->send(bulk("page $key\n") . ">2\r\n\$10\r\ninvalidate\r\n*1\r\n\$2\r\n/a\r\n");
     }),
-    'a word before the first look-up' => fake_server(sub ($c) {
-        $c->send(bulk("poison\n"))->stall;
-    }, scheme => 'redis'),
 );
 
 for my $name (sort keys %store) {

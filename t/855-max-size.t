@@ -62,4 +62,23 @@ CONF
     $nginx->finish($name);
 }
 
+# The default is 8m.
+memcached->set('8m',     'x' x (8 * 1024 * 1024));
+memcached->set('over8m', 'x' x (8 * 1024 * 1024 + 1));
+my $nginx = nginx(
+    errors => ['rust_page_cache'],
+    server => <<"CONF",
+    location / {
+        rust_page_cache @{[memcached->uri]} key=raw uri=\$arg_key;
+        rust_page_cache_timeout 5s;
+    }
+    location \@django {
+        return 200 "fallback\\n";
+    }
+CONF
+);
+is $nginx->get('/?key=8m')->cache, 'HIT', 'the default: 8 MiB';
+is $nginx->get('/?key=over8m')->cache, 'ERROR too-large', 'the default: and no more';
+$nginx->finish('the default');
+
 done_testing;

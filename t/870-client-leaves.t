@@ -14,7 +14,7 @@ use RustPageCache::Http2;
 use Time::HiRes qw(sleep);
 
 my $slow = fake_memcached(sub ($c, $key) {
-    $c->pause(0.3) if $key =~ /slow/;
+    $c->pause(0.15) if $key =~ /slow/;
     $c->value($key, "page $key\n");
 });
 my $redis = fake_redis(
@@ -53,7 +53,7 @@ CONF
     $leave->($nginx, '/redis/left');
     is $get->($nginx, '/redis/next'), "page /redis/next\n", "$name: leaving while the store lets us in";
 
-    for my $turn (1 .. 5) {
+    for my $turn (1 .. 3) {
         $leave->($nginx, "/slow/$turn");
         is $get->($nginx, "/quick/$turn"), "page /quick/$turn\n", "$name, $turn: the next gets its own";
     }
@@ -63,7 +63,7 @@ CONF
     is $get->($nginx, '/quick/last'), "page /quick/last\n", "$name: and after many who left";
     is scalar(() = app->requests), 0, "$name: no fallback is asked for them";
 
-    my $log = wait_until(sub { my $l = $nginx->read_file('access.log'); $l =~ m{499 /slow/5} && $l });
+    my $log = wait_until(sub { my $l = $nginx->read_file('access.log'); $l =~ m{499 /slow/3} && $l });
     like $log // '', qr{^499 /slow/1$}m, "$name: nginx has noticed that they left";
     $nginx->finish($name);
 }

@@ -10,12 +10,12 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 
 use RustPageCache;
-my @targets = map { "/$_" } 1 .. 40;
+my @targets = map { "/$_" } 1 .. 200;
 
 # directive, connections at most
 for my $row (['', 2], ['rust_page_cache_connections 1;', 1], ['rust_page_cache_connections 5;', 5]) {
     my ($directive, $most) = @$row;
-    my $store = fake_memcached(sub ($c, $key) { $c->pause(0.005)->value($key, "page $key\n") });
+    my $store = fake_memcached(sub ($c, $key) { $c->pause(0.002)->value($key, "page $key\n") });
     my $nginx = nginx(server => <<"CONF");
     rust_page_cache_timeout 5s;
     $directive
@@ -36,8 +36,8 @@ CONF
     $nginx->finish("at most $most");
 }
 
-# Several look-ups are under way over one connection: forty that take 50 ms each
-# would take two seconds one after the other.
+# Several look-ups are under way over one connection: two hundred that take 50 ms each
+# would take ten seconds one after the other.
 use Time::HiRes qw(time);
 my $patient = fake_server(
     sub ($c) {

@@ -465,6 +465,7 @@ impl Connection {
             let is_open = (*this).connected && (*this).pipeline.is_open();
             let mut replies: Vec<(Ticket, Reply)> = Vec::new();
             let silent = (*this).pipeline.expire(now, &mut |t, r| replies.push((t, r)));
+            let is_late = !silent && is_open && !replies.is_empty();
             for (ticket, reply) in replies {
                 if silent {
                     // The connection has failed, and closing it says so once.
@@ -481,6 +482,9 @@ impl Connection {
             if silent && is_open {
                 Self::close(this, Reason::new(Failure::Timeout, "no reply within the time given"));
                 return false;
+            }
+            if is_late && !(*this).is_probe {
+                Server::late((*this).server);
             }
         }
         true

@@ -325,13 +325,12 @@ impl Record {
                     if (*server).knows_too_large(ask.key.as_bytes(), conf.max_size) {
                         return Err(Failure::TooLarge);
                     }
-                    let left = deadline.saturating_sub(sys::now());
                     let request = Request {
                         key: ask.key.as_bytes(),
                         record: this,
                         ask: i,
                         limits: Limits { deadline, max_size: conf.max_size },
-                        connect_timeout: (conf.connect_timeout as u64).min(left.max(1)),
+                        connect_timeout: conf.connect_timeout as u64,
                         timeout: conf.timeout as u64,
                         connections: conf.connections,
                         fresh,

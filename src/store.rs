@@ -8,7 +8,7 @@ use std::rc::Rc;
 use ngx::ffi::*;
 use ngx::ngx_log_error;
 use page_cache::Failure;
-use page_cache::breaker::{Breaker, LogLimit};
+use page_cache::breaker::{Breaker, LogLimit, Opened};
 use page_cache::oversize::Oversize;
 use page_cache::pipeline::{Handshake, Limits, Pipeline, Reply, Retry, Ticket};
 use page_cache::wire::Protocol;
@@ -292,7 +292,13 @@ impl Server {
                     return Ok(best);
                 }
             }
-            Self::open(this, request.connect_timeout, false)
+            let left = request.limits.deadline.saturating_sub(sys::now()).max(1);
+            let opened = Self::open(this, request.connect_timeout.min(left), false);
+            // A crowded connection is better than none, and says that the server is well.
+            match best {
+                Some(best) if !request.fresh => Ok(opened.unwrap_or(best)),
+                _ => opened,
+            }
         }
     }
 
@@ -325,19 +331,41 @@ impl Server {
             if !(*this).breaker.allows() {
                 return;
             }
-            if let Some(opened) = (*this).breaker.failed(reason.why, now) {
-                ngx_log_error!(
-                    NGX_LOG_ERR,
-                    sys::cycle_log(),
-                    "rust_page_cache: {} is down ({}{}), requests go to the fallback until it is back",
-                    (*this).shown(),
-                    reason.why,
-                    detail(reason)
-                );
-                Self::set_alarm(this, opened.probe_at);
-            } else {
-                (*this).complain(reason);
+            match (*this).breaker.failed(reason.why, now) {
+                Some(opened) => Self::is_down(this, opened, reason),
+                None => (*this).complain(reason),
             }
+        }
+    }
+
+    /// Replies come, but not in time: leaves the server alone if that goes on.
+    ///
+    /// # Safety
+    /// As `send`.
+    pub unsafe fn late(this: *mut Self) {
+        // SAFETY: the caller vouches for `this`.
+        unsafe {
+            if let Some(opened) = (*this).breaker.late(sys::now()) {
+                let text = Some("replies take longer than the time given".to_owned());
+                Self::is_down(this, opened, &Reason { why: Failure::Timeout, text });
+            }
+        }
+    }
+
+    /// # Safety
+    /// As `send`.
+    unsafe fn is_down(this: *mut Self, opened: Opened, reason: &Reason) {
+        // SAFETY: the caller vouches for `this`.
+        unsafe {
+            ngx_log_error!(
+                NGX_LOG_ERR,
+                sys::cycle_log(),
+                "rust_page_cache: {} is down ({}{}), requests go to the fallback until it is back",
+                (*this).shown(),
+                reason.why,
+                detail(reason)
+            );
+            Self::set_alarm(this, opened.probe_at);
         }
     }
 

@@ -99,8 +99,18 @@ impl Breaker {
     /// Protocol when they come three times in a row; the others never do. `Some`
     /// only if it opens now.
     pub fn failed(&mut self, why: Failure, now: u64) -> Option<Opened> {
+        self.count(verdict(why), now)
+    }
+
+    /// A reply did not come in time, although bytes keep coming: doubtful, like
+    /// Closed and Protocol. To be told once for all replies that are late together.
+    pub fn late(&mut self, now: u64) -> Option<Opened> {
+        self.count(Verdict::Doubtful, now)
+    }
+
+    fn count(&mut self, verdict: Verdict, now: u64) -> Option<Opened> {
         let State::Closed { in_a_row } = self.state else { return None };
-        let in_a_row = match verdict(why) {
+        let in_a_row = match verdict {
             Verdict::Down => IN_A_ROW,
             Verdict::Doubtful => in_a_row.saturating_add(1),
             Verdict::Well => return None,
@@ -259,6 +269,17 @@ mod tests {
         let back = outage(&mut breaker, 0, 0);
         assert_eq!(breaker.failed(Failure::Closed, back + 1), None);
         assert_eq!(breaker.failed(Failure::Closed, back + 1), None);
+    }
+
+    #[test]
+    fn a_server_that_is_late_again_and_again_is_left_alone() {
+        let mut breaker = Breaker::new();
+        assert_eq!(breaker.late(0), None);
+        assert_eq!(breaker.late(250), None);
+        breaker.succeeded(300);
+        assert_eq!(breaker.late(500), None);
+        assert_eq!(breaker.late(750), None);
+        assert_eq!(breaker.late(1_000), Some(Opened { probe_at: 1_100 }));
     }
 
     #[test]

@@ -408,8 +408,10 @@ impl Record {
             if unreachable {
                 ask.peer.give_back(fault);
             }
-            let again = in_time && retry == Retry::Fresh && !ask.retried;
-            if again && (!unreachable || ask.peer.has_more()) {
+            // The same server once more, on a fresh connection; or as many others as the balancer
+            // has and the time allows.
+            let again = if unreachable { ask.peer.has_more() } else { !ask.retried };
+            if again && in_time && retry == Retry::Fresh {
                 ask.retried = true;
                 return Self::ask(this, i, true);
             }

@@ -360,7 +360,7 @@ impl Server {
             ngx_log_error!(
                 NGX_LOG_ERR,
                 sys::cycle_log(),
-                "rust_page_cache: {} is down ({}{}), requests go to the fallback until it is back",
+                "rust_page_cache: {} is down ({}{}), it is left alone until it is back",
                 (*this).shown(),
                 reason.why,
                 detail(reason)

@@ -292,8 +292,8 @@ impl Server {
                     return Ok(best);
                 }
             }
-            let left = request.limits.deadline.saturating_sub(sys::now()).max(1);
-            let opened = Self::open(this, request.connect_timeout.min(left), false);
+            // Others will use it too: the time that this look-up has left does not matter.
+            let opened = Self::open(this, request.connect_timeout, false);
             // A crowded connection is better than none, and says that the server is well.
             match best {
                 Some(best) if !request.fresh => Ok(opened.unwrap_or(best)),

@@ -119,13 +119,13 @@ GET /page
     }
 --- init
 my $store = RustPageCache::memcached();
-$store->set('/page', join ',', map { qq(<!--#include virtual="/$_" -->) } 1 .. 40);
+$store->set('/page', CORE::join ',', map { qq(<!--#include virtual="/$_" -->) } 1 .. 40);
 $store->set("/$_", "part $_") for 1 .. 40;
 --- request
 GET /page
 --- cache: HIT
 --- response_body eval
-join ',', map { "part $_" } 1 .. 40
+CORE::join ',', map { "part $_" } 1 .. 40
 
 
 

@@ -39,7 +39,7 @@ stored
 
 
 
-=== the type is that of `default_type`, whatever the path ends in
+=== the type goes by the extension where `types` knows it, as with memcached_pass
 --- config
     location / {
         types {
@@ -50,13 +50,16 @@ stored
     }
 --- memcached
 /page.css = {}
---- request
-GET /page.css
---- cache: HIT
---- response_headers
-Content-Type: application/json
---- response_body chop
-{}
+/page.txt = {}
+/page = {}
+--- request eval
+['GET /page.css', 'GET /page.txt', 'GET /page']
+--- cache eval
+[('HIT') x 3]
+--- response_headers eval
+["Content-Type: text/css", "Content-Type: application/json", "Content-Type: application/json"]
+--- response_body eval
+[('{}') x 3]
 
 
 
@@ -135,14 +138,14 @@ stored
         rust_page_cache $TEST_NGINX_MEMCACHED key=raw;
     }
 --- init
-RustPageCache::memcached()->set('/page', join '', map { chr } 0 .. 255);
+RustPageCache::memcached()->set('/page', CORE::join '', map { chr } 0 .. 255);
 --- request
 GET /page
 --- cache: HIT
 --- response_headers
 Content-Length: 256
 --- response_body eval
-join '', map { chr } 0 .. 255
+CORE::join '', map { chr } 0 .. 255
 
 
 

@@ -10,14 +10,13 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 
 use RustPageCache;
-use Time::HiRes qw(sleep);
 
 sub reply ($key, $page) { return "VALUE $key 0 " . length($page) . "\r\n$page\r\nEND\r\n" }
 sub bulk ($page)        { return '$' . length($page) . "\r\n$page\r\n" }
 
-# What follows a reply comes in one segment with it, or a moment later, when
-# nothing is outstanding. (While something is, a Redis that says too much cannot
-# be told from one that answers.)
+# What follows a reply comes in one segment with it, or a moment later; the next
+# look-up waits until that has happened, so that nothing is outstanding. (While
+# something is, a Redis that says too much cannot be told from one that answers.)
 my %store = (
     'a doubled reply' => fake_memcached(sub ($c, $key) {
         $c->send(reply($key, "page $key\n") . reply('/b', "poison\n"));
@@ -59,7 +58,8 @@ CONF
         for my $target ('/a', '/b') {
             my $response = $nginx->get($target);
             like $response->body, qr/^(?:page \Q$target\E|fallback)\n$/, "$name, $turn $target: its own";
-            sleep 0.1;
+            ok wait_until(sub { $store->closed == $store->connections }),
+                "$name, $turn $target: the connection is closed";
         }
     }
     $nginx->finish($name);

@@ -38,6 +38,7 @@ sub start ($class, $talk, %options) {
             my $connection = bless {socket => $client, buffer => '', fake => $self},
                 'RustPageCache::Fake::Connection';
             eval { $talk->($connection); 1 } or print STDERR "# fake store: $@";
+            $self->note('closed');
             POSIX::_exit(0);
         }
     });
@@ -79,14 +80,16 @@ sub stop ($self) {
     return $self;
 }
 
-# What was asked for, in order of arrival; `connection` for each that was opened.
+# What was asked for, in order of arrival; `connection` for each that was opened,
+# `closed` for each that the other side has left.
 sub journal ($self) {
     open my $in, '<:raw', $self->{journal} or die "$self->{journal}: $!\n";
     return map { chomp; $_ } <$in>;
 }
 
 sub connections ($self) { return scalar grep { $_ eq 'connection' } $self->journal }
-sub commands ($self)    { return grep { $_ ne 'connection' } $self->journal }
+sub closed ($self)      { return scalar grep { $_ eq 'closed' } $self->journal }
+sub commands ($self)    { return grep { !/^(?:connection|closed)$/ } $self->journal }
 sub gets ($self)        { return grep { /^get /i } $self->journal }
 
 sub note ($self, $line) {

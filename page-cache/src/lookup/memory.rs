@@ -53,6 +53,16 @@ impl Memory {
         Self::default()
     }
 
+    /// How many header lists are remembered: 4096 at most.
+    pub fn len(&self) -> usize {
+        self.young.len() + self.old.len()
+    }
+
+    /// Whether no header list is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The list that lay under `key` when it was last looked at.
     pub(super) fn list(&mut self, key: &CacheKey, now: u64) -> Option<Rc<HeaderList>> {
         self.age(now);
@@ -92,7 +102,11 @@ impl Memory {
     }
 
     fn age(&mut self, now: u64) {
-        if now.saturating_sub(self.begun) >= GENERATION_MS {
+        let lasted = now.saturating_sub(self.begun);
+        if lasted >= 2 * GENERATION_MS {
+            self.young.clear();
+        }
+        if lasted >= GENERATION_MS {
             self.turn(now);
         }
     }

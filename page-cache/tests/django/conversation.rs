@@ -1,0 +1,421 @@
+//! The conversation against a model: never a wrong page, in as few round trips as can be.
+
+use std::rc::Rc;
+
+use page_cache::directive::Format;
+use page_cache::key::CacheKey;
+use page_cache::key::django::{DjangoKeys, KeyParts, PageMethod};
+use page_cache::key::vary::{Forms, RequestHeaders, VaryForm, vary_digests};
+use page_cache::lookup::Memory;
+use page_cache::lookup::conversation::{DjangoPlan, Plan, Reading};
+use page_cache::page::Refusal;
+use page_cache::pipeline::Value;
+use page_cache::wire::Protocol;
+use page_cache::{Failure, Miss};
+use proptest::prelude::*;
+
+use crate::pickles::{self, page};
+use crate::support::{READING, Store, Talk, converse, in_order, plan, show};
+
+const LISTS: &[&[&str]] = &[
+    &[],
+    &["HTTP_COOKIE"],
+    &["HTTP_ACCEPT_LANGUAGE", "HTTP_COOKIE"],
+    &["HTTP_COOKIE", "HTTP_ACCEPT_LANGUAGE"],
+];
+
+struct Fields(&'static [(&'static str, &'static str)]);
+
+impl RequestHeaders for Fields {
+    fn for_each(&self, field: &mut dyn FnMut(&[u8], &[u8])) {
+        for (name, value) in self.0 {
+            field(name.as_bytes(), value.as_bytes());
+        }
+    }
+}
+
+const REQUESTS: &[Fields] = &[
+    Fields(&[]),
+    Fields(&[("cookie", "")]),
+    Fields(&[("Cookie", "a=1")]),
+    Fields(&[("Accept-Language", "de"), ("Cookie", "a=1")]),
+    Fields(&[("Accept-Language", "-,"), ("Cookie", "0:,")]),
+    Fields(&[("Cookie", "a=1"), ("COOKIE", "a=1"), ("Accept_Language", "de")]),
+];
+
+fn keys() -> DjangoKeys {
+    let parts = KeyParts {
+        namespace: b":1:",
+        prefix: b"site1",
+        uri: b"http://example.com/",
+        lang: b"en-us",
+        timezone: b"UTC",
+    };
+    DjangoKeys::new(Protocol::Memcached, &parts).unwrap()
+}
+
+fn list_value(names: &[&str]) -> Rc<Value> {
+    pickles::value(&pickles::header_list(names))
+}
+
+/// The keys under which the page of a request may lie; none if servers differ about it.
+fn page_keys(
+    list: &[&str],
+    request: &Fields,
+    methods: &[PageMethod],
+    forms: Forms,
+) -> Option<Vec<CacheKey>> {
+    let digests = vary_digests(list.iter().map(|name| name.as_bytes()), request, Forms::ALL);
+    let digests = digests.ok()?;
+    let mut found = Vec::new();
+    for method in methods {
+        for digest in digests.iter().filter(|digest| !digest.forms.and(forms).is_empty()) {
+            found.push(keys().page(*method, &digest.hex).unwrap());
+        }
+    }
+    Some(found)
+}
+
+/// Puts a page under a key: its body is the key.
+fn put(store: &mut Store, key: &CacheKey) {
+    let value = pickles::value(&page(&[], &[key.as_bytes()]));
+    store.insert(key.as_bytes().to_vec(), value);
+}
+
+/// A store, and a request of it.
+#[derive(Clone, Debug)]
+struct Turn {
+    list: Option<usize>,
+    /// Pages that are stored: by list, request, method and form.
+    pages: Vec<(usize, usize, bool, usize)>,
+    request: usize,
+    head: bool,
+    pause: u64,
+    shuffle: Vec<usize>,
+}
+
+fn turn() -> impl Strategy<Value = Turn> {
+    let stored = (0..LISTS.len(), 0..REQUESTS.len(), any::<bool>(), 0..4_usize);
+    (
+        prop::option::weighted(0.9, 0..LISTS.len()),
+        prop::collection::vec(stored, 0..12),
+        0..REQUESTS.len(),
+        any::<bool>(),
+        prop::sample::select(vec![0, 10, 1000, 2000, 40_000]),
+        prop::collection::vec(any::<usize>(), 12),
+    )
+        .prop_map(|(list, pages, request, head, pause, shuffle)| Turn {
+            list,
+            pages,
+            request,
+            head,
+            pause,
+            shuffle,
+        })
+}
+
+impl Turn {
+    fn store(&self) -> Store {
+        let mut store = Store::new();
+        for &(list, request, head, form) in &self.pages {
+            let method = if head { PageMethod::Head } else { PageMethod::Get };
+            let forms = Forms::from(VaryForm::STRICTEST_FIRST[form]);
+            let found = page_keys(LISTS[list], &REQUESTS[request], &[method], forms);
+            for key in found.unwrap_or_default() {
+                put(&mut store, &key);
+            }
+        }
+        if let Some(list) = self.list {
+            store.insert(keys().header().as_bytes().to_vec(), list_value(LISTS[list]));
+        }
+        store
+    }
+
+    fn methods(&self) -> &'static [PageMethod] {
+        if self.head { &[PageMethod::Get, PageMethod::Head] } else { &[PageMethod::Get] }
+    }
+
+    fn talk(&self, form: Option<VaryForm>, memory: &mut Memory, now: u64) -> Talk {
+        let mut shuffle = self.shuffle.iter().cycle();
+        let mut order = |waiting: &mut Vec<usize>| {
+            for i in 1..waiting.len() {
+                waiting.swap(i, shuffle.next().unwrap() % (i + 1));
+            }
+        };
+        let plan = plan(keys(), self.head, form);
+        let request = &REQUESTS[self.request];
+        converse(&self.store(), plan, memory, request, now, &mut order)
+    }
+
+    /// What Django would do, two look-ups one after the other.
+    fn model(&self, form: VaryForm) -> Result<Vec<u8>, Refusal> {
+        let list = LISTS[self.list.ok_or(Miss::Absent)?];
+        let keys = page_keys(list, &REQUESTS[self.request], self.methods(), form.into());
+        let store = self.store();
+        let stored = |key: &CacheKey| store.contains_key(key.as_bytes());
+        let found = keys.ok_or(Miss::Vary)?.into_iter().find(stored);
+        Ok(found.ok_or(Miss::Absent)?.as_bytes().to_vec())
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Whatever is remembered, in whatever order answers come: with a known form the result
+    /// is that of two plain look-ups, in two round trips at most.
+    #[test]
+    fn a_known_form_gives_what_two_look_ups_give(
+        turns in prop::collection::vec(turn(), 1..8),
+        form in 0..4_usize,
+    ) {
+        let form = VaryForm::STRICTEST_FIRST[form];
+        let mut memory = Memory::new();
+        let mut now = 0;
+        for turn in turns {
+            now += turn.pause;
+            let talk = turn.talk(Some(form), &mut memory, now);
+            let served = talk.result.as_ref().map(|page| page.body.to_vec());
+            prop_assert_eq!(served.map_err(|why| *why), turn.model(form));
+            prop_assert!(talk.rounds.len() <= 2);
+            if let Ok(page) = &talk.result {
+                prop_assert_eq!(talk.key.as_deref(), Some(&*page.body));
+            }
+            let again = turn.talk(Some(form), &mut memory, now);
+            prop_assert!(again.result.is_err() || again.rounds.len() == 1);
+        }
+    }
+
+    /// The form being unknown, the page is one of the list that is stored now and of the
+    /// request's own values, the strictest form's where nothing is known; it is found, if it
+    /// is there, at least once a second.
+    #[test]
+    fn an_unknown_form_is_found_out(turns in prop::collection::vec(turn(), 1..8)) {
+        let mut memory = Memory::new();
+        let mut now = 0;
+        let mut probed = false;
+        for turn in turns {
+            now += turn.pause;
+            let first = turn.talk(None, &mut Memory::new(), now);
+            let models = VaryForm::STRICTEST_FIRST.map(|form| turn.model(form));
+            let found: Vec<&Vec<u8>> = models.iter().flatten().collect();
+            let served = first.result.as_ref().ok().map(|page| page.body.to_vec());
+            if turn.head {
+                prop_assert_eq!(served.is_some(), !found.is_empty());
+            } else {
+                prop_assert_eq!(served.as_ref(), found.first().copied());
+            }
+            let talk = turn.talk(None, &mut memory, now);
+            prop_assert!(talk.rounds.len() <= 3);
+            match &talk.result {
+                Ok(page) => prop_assert!(found.contains(&&page.body.to_vec())),
+                Err(_) if found.is_empty() => {}
+                Err(_) => prop_assert!(probed && turn.pause < 1000),
+            }
+            probed = true;
+            for key in talk.rounds.concat() {
+                let asked = talk.rounds.concat().into_iter().filter(|other| *other == key);
+                let stale = asked.count() > 1 && talk.rounds.len() == 1;
+                prop_assert!(!stale, "{} asked twice at once", show(&key));
+            }
+        }
+    }
+}
+
+#[test]
+fn no_header_entry_is_a_miss_without_a_page_look_up() {
+    let mut memory = Memory::new();
+    let plan = plan(keys(), false, None);
+    let talk = converse(&Store::new(), plan, &mut memory, &REQUESTS[0], 0, &mut in_order);
+    assert_eq!(talk.refusal(), Some(Miss::Absent.into()));
+    assert_eq!(talk.rounds, [[keys().header().as_bytes()]]);
+}
+
+/// The store of a site that uses `form`, for one list.
+fn site(list: &[&str], form: VaryForm) -> Store {
+    let mut store = Store::new();
+    store.insert(keys().header().as_bytes().to_vec(), list_value(list));
+    for request in REQUESTS {
+        let found = page_keys(list, request, &[PageMethod::Get], form.into());
+        for key in found.unwrap_or_default() {
+            put(&mut store, &key);
+        }
+    }
+    store
+}
+
+#[test]
+fn equal_candidates_are_asked_for_once() {
+    for (list, request, candidates) in [
+        (LISTS[0], 3, 1),
+        // All present: only raw values and netstrings differ.
+        (LISTS[1], 3, 2),
+        // One absent: all four differ.
+        (LISTS[2], 2, 4),
+        // Both absent, or empty.
+        (LISTS[1], 0, 3),
+        (LISTS[1], 1, 2),
+    ] {
+        let store = site(list, VaryForm::Raw);
+        let plan = plan(keys(), false, None);
+        let request = &REQUESTS[request];
+        let talk = converse(&store, plan, &mut Memory::new(), request, 0, &mut in_order);
+        assert_eq!(talk.rounds[1].len(), candidates, "{list:?}");
+    }
+}
+
+#[test]
+fn the_form_that_answered_is_asked_for_alone() {
+    let list = LISTS[2];
+    let mut memory = Memory::new();
+    let mut ask = |store: &Store, request: usize, now: u64| {
+        let plan = plan(keys(), false, None);
+        let talk = converse(store, plan, &mut memory, &REQUESTS[request], now, &mut in_order);
+        (talk.result.is_ok(), talk.rounds.iter().map(Vec::len).collect::<Vec<_>>())
+    };
+    let strict = site(list, VaryForm::NetstringAbsent);
+    let mut empty = Store::new();
+    empty.insert(keys().header().as_bytes().to_vec(), list_value(list));
+    // All present: it is one of the two netstrings.
+    assert_eq!(ask(&strict, 3, 0), (true, vec![1, 2]));
+    assert_eq!(ask(&strict, 3, 0), (true, vec![2]));
+    // One absent: now there is only one that it can be.
+    assert_eq!(ask(&strict, 2, 0), (true, vec![3]));
+    assert_eq!(ask(&strict, 2, 0), (true, vec![2]));
+    // It misses: the others are asked for, at most once a second.
+    assert_eq!(ask(&empty, 2, 100), (false, vec![2, 3]));
+    assert_eq!(ask(&empty, 2, 1099), (false, vec![2]));
+    assert_eq!(ask(&empty, 2, 1100), (false, vec![2, 3]));
+    // The site was downgraded.
+    let raw = site(list, VaryForm::Raw);
+    assert_eq!(ask(&raw, 2, 2000), (false, vec![2]));
+    assert_eq!(ask(&raw, 2, 2100), (true, vec![2, 3]));
+    assert_eq!(ask(&raw, 2, 2100), (true, vec![2]));
+}
+
+#[test]
+fn a_list_is_remembered_for_a_while() {
+    let store = site(LISTS[1], VaryForm::Raw);
+    let mut memory = Memory::new();
+    let mut rounds = |now| {
+        let plan = plan(keys(), false, Some(VaryForm::Raw));
+        converse(&store, plan, &mut memory, &REQUESTS[2], now, &mut in_order).rounds.len()
+    };
+    assert_eq!(rounds(0), 2);
+    assert_eq!(rounds(29_000), 1);
+    assert_eq!(rounds(58_000), 1);
+    assert_eq!(rounds(500_000), 2);
+}
+
+#[test]
+fn memory_is_bounded() {
+    let mut memory = Memory::new();
+    let store_of =
+        |key: &CacheKey| Store::from([(key.as_bytes().to_vec(), list_value(&["HTTP_COOKIE"]))]);
+    for page in 0..10_000 {
+        let uri = format!("http://example.com/{page}");
+        let parts = KeyParts {
+            namespace: b":1:",
+            prefix: b"",
+            uri: uri.as_bytes(),
+            lang: b"",
+            timezone: b"",
+        };
+        let keys = DjangoKeys::new(Protocol::Redis, &parts).unwrap();
+        let store = store_of(keys.header());
+        let plan = plan(keys, false, Some(VaryForm::Raw));
+        converse(&store, plan, &mut memory, &REQUESTS[2], 1, &mut in_order);
+    }
+    assert!(memory.len() <= 4096, "{}", memory.len());
+    assert!(memory.len() >= 2048, "{}", memory.len());
+}
+
+#[test]
+fn what_cannot_be_decoded_ends_the_conversation() {
+    let get = |value: &[u8]| {
+        let mut store = site(LISTS[0], VaryForm::Raw);
+        store.insert(keys().header().as_bytes().to_vec(), pickles::value(value));
+        let plan = plan(keys(), false, None);
+        converse(&store, plan, &mut Memory::new(), &REQUESTS[0], 0, &mut in_order)
+    };
+    assert!(get(&pickles::header_list(&[])).result.is_ok());
+    for (list, why) in [
+        (&["HTTP_*"][..], Refusal::from(Miss::Vary)),
+        (&["HTTP_COOKIE", "HTTP_*"], Miss::Vary.into()),
+        (&["HTTP_"], Failure::Undecodable.into()),
+        (&["COOKIE"], Failure::Undecodable.into()),
+        (&["HTTP_cookie"], Failure::Undecodable.into()),
+        (&["HTTP_A B"], Failure::Undecodable.into()),
+        (&["HTTP_A\nHTTP_B"], Failure::Undecodable.into()),
+        (&["HTTP_*", ""], Failure::Undecodable.into()),
+    ] {
+        let talk = get(&pickles::header_list(list));
+        assert_eq!(talk.refusal(), Some(why), "{list:?}");
+        assert_eq!(talk.rounds.len(), 1);
+    }
+    for garbage in [&b""[..], b"garbage", b"\x80\x05N.", b"\x80\x05]", b"\x80\x02]."] {
+        assert_eq!(get(garbage).refusal(), Some(Failure::Undecodable.into()));
+    }
+    // Where all are absent, raw values are those of a page that does not vary.
+    let names = vec!["HTTP_A"; 64];
+    assert!(get(&pickles::header_list(&names)).result.is_ok());
+    let names = vec!["HTTP_A"; 65];
+    let refusal = get(&pickles::header_list(&names)).refusal();
+    assert_eq!(refusal, Some(Failure::Undecodable.into()));
+}
+
+#[test]
+fn a_doubled_header_that_the_page_varies_on_is_a_miss() {
+    let doubled = &REQUESTS[5];
+    for (list, refusal) in
+        [(LISTS[0], None), (LISTS[1], Some(Miss::Vary.into())), (LISTS[2], Some(Miss::Vary.into()))]
+    {
+        let mut memory = Memory::new();
+        for _ in 0..2 {
+            let store = site(list, VaryForm::RawAbsent);
+            let plan = plan(keys(), false, None);
+            let talk = converse(&store, plan, &mut memory, doubled, 0, &mut in_order);
+            assert_eq!(talk.refusal(), refusal, "{list:?}");
+        }
+    }
+}
+
+#[test]
+fn formats_and_recipes_mix() {
+    let body = Reading { format: Format::Body, ..READING };
+    let mut store = site(LISTS[0], VaryForm::Raw);
+    let key = page_keys(LISTS[0], &REQUESTS[0], &[PageMethod::Get], Forms::ALL).unwrap().remove(0);
+    store.insert(key.as_bytes().to_vec(), pickles::value(b"only a body"));
+    let talk = |plan| converse(&store, plan, &mut Memory::new(), &REQUESTS[0], 0, &mut in_order);
+    let django = DjangoPlan { keys: keys(), head: false, form: None, reading: body };
+    let page = talk(Plan::Django(django)).result.unwrap();
+    assert_eq!(*page.body, *b"only a body");
+    let page = talk(Plan::Key { key: key.try_clone().unwrap(), reading: body }).result.unwrap();
+    assert_eq!(*page.body, *b"only a body");
+    let other = Plan::Key { key, reading: READING };
+    assert_eq!(talk(other).refusal(), Some(Failure::Undecodable.into()));
+    let absent = CacheKey::new(Protocol::Redis, b"absent".to_vec()).unwrap();
+    let absent = talk(Plan::Key { key: absent, reading: READING });
+    assert_eq!(absent.refusal(), Some(Miss::Absent.into()));
+    assert_eq!(absent.rounds, [[b"absent".to_vec()]]);
+}
+
+#[test]
+fn keys_that_memcached_cannot_take_are_not_made() {
+    let parts =
+        |prefix| KeyParts { namespace: b":1:", prefix, uri: b"/", lang: b"", timezone: b"" };
+    // The page's key has 35 bytes more than the header list's.
+    let longest = [b'p'; 250 - 3 - 34 - 1 - 4 - 32 - 1 - 32];
+    assert!(DjangoKeys::new(Protocol::Memcached, &parts(&longest)).is_ok());
+    let too_long = [b'p'; 250 - 3 - 34 - 1 - 4 - 32 - 1 - 32 + 1];
+    assert!(DjangoKeys::new(Protocol::Memcached, &parts(&too_long)).is_err());
+    assert!(DjangoKeys::new(Protocol::Redis, &parts(&too_long)).is_ok());
+    assert!(DjangoKeys::new(Protocol::Memcached, &parts(b"my site")).is_err());
+    assert!(DjangoKeys::new(Protocol::Redis, &parts(b"my site")).is_ok());
+    // HEAD's is one byte longer than GET's: it is left out.
+    let keys = DjangoKeys::new(Protocol::Memcached, &parts(&longest)).unwrap();
+    let list = list_value(&[]);
+    let store = Store::from([(keys.header().as_bytes().to_vec(), list)]);
+    let plan = plan(keys, true, None);
+    let talk = converse(&store, plan, &mut Memory::new(), &REQUESTS[0], 0, &mut in_order);
+    assert_eq!(talk.rounds[1].len(), 1);
+}

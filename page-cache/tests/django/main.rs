@@ -1,0 +1,12 @@
+//! Stock Django's pages: its keys, its pickles, its conversations.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod conversation;
+mod decoder;
+mod machine;
+mod mutations;
+mod pages;
+mod pickles;
+mod recorded;
+mod sequences;
+mod support;

@@ -11,7 +11,7 @@ use Test::More;
 
 use RustPageCache;
 use MIME::Base64 qw(decode_base64);
-use RustPageCache::Django qw(full_path);
+use RustPageCache::Django qw(full_path refused_target);
 
 my $nginx = nginx(
     bare   => 1,
@@ -31,6 +31,15 @@ for my $record (fixture('nginx-variables.jsonl')) {
     my $target   = $record->{request}{target};
     utf8::downgrade($target);
     is $response && $response->header('X-Full-Path'), full_path($target), $record->{id};
+}
+
+# And what Django answered of targets that were sent to it.
+for my $record (fixture('full-path.django.jsonl')) {
+    my $target = decode_base64($record->{target_b64});
+    next if refused_target($target);
+    my $response = $nginx->get($target);
+    next if $response->status == 400;    # nginx refuses %00 and %zz by itself
+    is $response->header('X-Full-Path'), $record->{full_path}, $record->{id};
 }
 
 # What the records do not hold: target, and what Django makes of it.

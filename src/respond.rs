@@ -4,6 +4,7 @@ use std::mem;
 use std::ptr;
 
 use ngx::ffi::*;
+use page_cache::directive::Format;
 use page_cache::page::{self, Page, age};
 
 use crate::conf::LocConf;
@@ -54,7 +55,9 @@ unsafe fn set_headers(r: *mut ngx_http_request_t, page: &Page, conf: &LocConf) -
             (*r).headers_out.status_line = sys::copy_to_pool((*r).pool, &line)?;
         }
         headers::set(r, &page.headers)?;
-        if (*r).headers_out.content_type.len == 0 && ngx_http_set_content_type(r) != code::OK {
+        // A stored response without a Content-Type was sent without one by the application.
+        let is_body = conf.site().is_some_and(|site| site.format == Format::Body);
+        if is_body && ngx_http_set_content_type(r) != code::OK {
             return None;
         }
         if page.gzip {

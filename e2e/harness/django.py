@@ -1,0 +1,79 @@
+"""A Django site under gunicorn."""
+
+import json
+import subprocess
+from pathlib import Path
+from urllib.parse import urlencode
+
+from . import client
+from .processes import Process, free_ports
+
+ROOT = Path(__file__).resolve().parents[2]
+LINES = ROOT / "build" / "e2e"  # one environment for each release line; scripts/setup makes them
+OPTIONAL = ["pylibmc", "rest_framework"]  # packages that not every line has
+
+
+def lines():
+    """The release lines of Django that are installed, as "4.2"."""
+    found = [path.name.removeprefix("django-") for path in LINES.glob("django-*")]
+    return sorted(found, key=lambda line: [int(part) for part in line.split(".")])
+
+
+def python(line):
+    return LINES / f"django-{line}" / "bin" / "python"
+
+
+def about(line):
+    """(the release, which of OPTIONAL are there)"""
+    code = "import django, importlib.util as u; print(django.__version__, *filter(u.find_spec, %r))"
+    output = subprocess.run(
+        [python(line), "-c", code % (OPTIONAL,)], check=True, capture_output=True, text=True
+    ).stdout
+    version, *optional = output.split()
+    return version, optional
+
+
+class Site:
+    """One of e2e/site/e2esite/settings, served."""
+
+    def __init__(self, line, settings, stores, folder):
+        [self.port] = free_ports(1)
+        self.settings = settings
+        command = [python(line), "-m", "gunicorn", "--bind", f"127.0.0.1:{self.port}"]
+        # One process: its views count how often they ran.
+        command += ["--workers", "1", "--threads", "4", "--no-control-socket"]
+        command += ["--chdir", ROOT / "e2e" / "site", "e2esite.wsgi"]
+        env = {
+            "DJANGO_SETTINGS_MODULE": f"e2esite.settings.{settings}",
+            "E2E_MEMCACHED": stores["memcached"].address,
+            "E2E_REDIS": stores["redis"].address,
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        self.process = Process(f"gunicorn-{settings}", command, self.port, folder, env)
+        self.address = self.process.address
+        self.ask_to_stop = self.process.ask_to_stop
+        self.stop = self.process.stop
+
+    def ready(self):
+        self.process.ready()
+        return self
+
+    def get(self, target, method="GET", **request):
+        return client.request(self.port, target, method, **request)
+
+    def control(self, name, **arguments):
+        """Asks the process itself; see e2e/site/e2esite/wsgi.py."""
+        answer = self.get(f"/-/{name}?{urlencode(arguments)}")
+        assert answer.status == 200, (answer, self.process.tail())
+        return json.loads(answer.body)
+
+    @property
+    def rendered(self):
+        return self.control("rendered")
+
+    def clear(self, cache):
+        assert self.control("clear", cache=cache)
+
+    def delete(self, path, cache, **more):
+        """Deletes a page by Django's own means; its key as the store sees it, None if it had none."""
+        return self.control("delete", path=path, cache=cache, host=client.HOST, **more)

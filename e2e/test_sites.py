@@ -1,0 +1,40 @@
+"""What settings make of the keys, and the cache middleware in its usual place."""
+
+
+def test_the_middleware_with_prefixes(whole):
+    """CACHE_MIDDLEWARE_KEY_PREFIX, KEY_PREFIX, VERSION; USE_I18N and USE_TZ off."""
+    target = whole.fresh("/text/")
+    key = whole.stored(target).get("X-Cache-Key")
+    assert key.startswith("whole:3:views.decorators.cache.cache_page.site.GET.")
+    assert key.count(".") == 7
+    assert whole.site.delete(target, "default") == key
+    whole.misses(target)
+
+
+def test_the_middleware_stores_all_headers(whole):
+    hit = whole.stored(whole.fresh("/text/"))
+    assert hit.get("X-Frame-Options") == "DENY"
+    assert hit.get("Cross-Origin-Opener-Policy") == "same-origin"
+
+
+def test_language_and_zone(abroad):
+    """LANGUAGE_CODE and TIME_ZONE, without LocaleMiddleware."""
+    target = abroad.fresh("/here/")
+    hit = abroad.stored(target)
+    assert hit.body == b"de Europe/Berlin" or hit.body.startswith(b"de CE")
+    assert hit.get("X-Cache-Key").endswith(".de.Europe/Berlin")
+    assert abroad.site.delete(target, "default") == hit.get("X-Cache-Key")
+    abroad.misses(target)
+
+
+def test_zone_without_language(zone_only):
+    key = zone_only.stored(zone_only.fresh("/default/here/")).get("X-Cache-Key")
+    assert key.endswith(".Asia/Kolkata") and ".en-us" not in key
+
+
+def test_cleared(whole, abroad):
+    for side in (whole, abroad):
+        target = side.fresh("/text/")
+        side.stored(target)
+        side.site.clear("default")
+        side.stored(target)

@@ -51,6 +51,25 @@ for my $target ('/together', '/drip') {
 }
 $nginx->finish;
 
+# A store that is late again and again is left alone.
+$nginx = nginx(
+    errors => ['rust_page_cache'],
+    server => <<"CONF",
+    location / {
+        rust_page_cache @{[$drip->uri]} key=raw;
+        rust_page_cache_timeout 300ms;
+    }
+    location \@django {
+        return 200 "fallback\\n";
+    }
+CONF
+);
+my @late = map { $nginx->get('/page') } 1 .. 6;
+is $late[0]->cache, 'ERROR timeout', 'late once';
+is $late[-1]->cache, 'ERROR down', 'late again and again';
+is scalar(grep { $_->body eq "fallback\n" } @late), 6, 'and the fallback answers';
+$nginx->finish('late again and again');
+
 # The same steps, each of them and all of them within the budget.
 $nginx = nginx(
     server => <<"CONF",

@@ -11,17 +11,18 @@ use Test::More;
 
 use RustPageCache;
 my $other = RustPageCache::Memcached->start(dir => scratch);
-my $dead  = free_port;
+my ($dead, $dead2, $dead3) = map { free_port } 1 .. 3;
 my ($first, $second) = (memcached->address, $other->address);
 for my $i (1 .. 40) {
     memcached->set("/hash/$i", "first\n");
     $other->set("/hash/$i", "second\n");
 }
-memcached->set($_, "first\n") for '/dead', '/backup', '/plain', '/weight';
+memcached->set($_, "first\n")
+    for '/dead', '/backup', '/all-but-one', '/all-but-backup', '/plain', '/weight';
 $other->set($_, "second\n") for '/plain', '/weight';
 
 my $nginx = nginx(
-    errors => ["127.0.0.1:$dead", 'no live upstreams'],
+    errors => [(map { "127.0.0.1:$_" } $dead, $dead2, $dead3), 'no live upstreams'],
     http   => <<"CONF",
     upstream dead {
         server 127.0.0.1:$dead;
@@ -29,6 +30,17 @@ my $nginx = nginx(
     }
     upstream backup {
         server 127.0.0.1:$dead;
+        server $first backup;
+    }
+    upstream all-but-one {
+        server 127.0.0.1:$dead;
+        server 127.0.0.1:$dead2;
+        server 127.0.0.1:$dead3;
+        server $first;
+    }
+    upstream all-but-backup {
+        server 127.0.0.1:$dead2;
+        server 127.0.0.1:$dead3;
         server $first backup;
     }
     upstream hash {
@@ -45,7 +57,7 @@ my $nginx = nginx(
         server $second;
     }
 CONF
-    server => "location \@django { return 200 fallback; }\n" . join "\n", map { <<"CONF" } qw(dead backup hash plain weight)
+    server => "location \@django { return 200 fallback; }\n" . join "\n", map { <<"CONF" } qw(dead backup all-but-one all-but-backup hash plain weight)
     location /$_ {
         rust_page_cache memcached://$_ key=raw;
         add_header X-Cache \$rust_page_cache_status;
@@ -63,6 +75,9 @@ for my $target ('/dead', '/backup') {
     is_deeply [@bodies[4 .. 11]], [("first\n") x 8], "$target: the server that lives is found";
     is $nginx->get($target)->header('X-Store'), $first, "$target: and named";
 }
+
+# However many are dead: the first request finds the one that lives.
+is $nginx->get($_)->body, "first\n", "$_: at once" for '/all-but-one', '/all-but-backup';
 
 my %seen;
 $seen{$_}++ for bodies('/plain', 20);

@@ -50,7 +50,7 @@ sub address ($self) {
 sub uri ($self) { return 'memcached://' . $self->address }
 
 # Keeps the process from answering, with its sockets open: a store that hangs.
-sub freeze ($self) { kill 'STOP', $self->{pid}; return $self }
+sub freeze ($self) { RustPageCache::Process::freeze($self->{pid}); return $self }
 sub thaw ($self)   { kill 'CONT', $self->{pid}; return $self }
 
 sub set ($self, $key, $value, $flags = 0) {

@@ -11,7 +11,7 @@ use Exporter 'import';
 use POSIX ();
 use Time::HiRes qw(sleep time);
 
-our @EXPORT_OK = qw(spawn fork_child stop wait_until);
+our @EXPORT_OK = qw(freeze spawn fork_child stop wait_until);
 
 # How long anything may take that has no reason to take long at all.
 use constant PATIENCE => $ENV{TEST_NGINX_PATIENCE} // 10;
@@ -57,6 +57,24 @@ sub fork_child ($code) {
     }
     $child{$pid} = 1;
     return $pid;
+}
+
+# Stops a child in its tracks, its sockets open; CONT lets it go on. Returns once
+# every thread stands still, for one that does not may answer once more.
+sub freeze ($pid) {
+    kill 'STOP', $pid;
+    my $still = sub {
+        my @states = map { thread_state($_) } glob "/proc/$pid/task/*/stat";
+        return @states && !grep { $_ ne 'T' } @states;
+    };
+    wait_until($still) or die "process $pid does not stop\n";
+    return;
+}
+
+sub thread_state ($path) {
+    open my $in, '<', $path or return ();
+    my $stat = <$in> // return ();
+    return $stat =~ /\) (\S)/ ? $1 : ();
 }
 
 # Ends a child, and the children it has made; no store of a test has anything

@@ -57,7 +57,7 @@ sub address ($self)  { return "127.0.0.1:$self->{port}" }
 sub uri ($self)      { return "redis://127.0.0.1:$self->{port}" }
 sub unix_uri ($self) { return "redis://unix:$self->{socket}" }
 
-sub freeze ($self) { kill 'STOP', $self->{pid}; return $self }
+sub freeze ($self) { RustPageCache::Process::freeze($self->{pid}); return $self }
 sub thaw ($self)   { kill 'CONT', $self->{pid}; return $self }
 
 # The parameter is there to stand where memcached's stands; Redis has no flags.

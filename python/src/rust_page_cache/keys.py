@@ -20,11 +20,14 @@ class Page:
     """What the keys of a page are made of.
 
     ``host`` is the Host header as the client sent it, empty if it is not known; ``full_path`` is
-    what ``HttpRequest.get_full_path()`` returns.
+    what ``HttpRequest.get_full_path()`` returns. ``uri`` is ``HttpRequest.build_absolute_uri()``
+    without the scheme, where there is a request: it differs from host and full path together for
+    paths with dot segments.
     """
 
     host: str
     full_path: str
+    uri: str = ""
 
     @property
     def path(self) -> str:
@@ -34,7 +37,8 @@ class Page:
     @classmethod
     def from_request(cls, request: HttpRequest) -> Page:
         """The page that a request asks for; raises ``DisallowedHost`` as ``get_host()`` does."""
-        return cls(host=request.get_host(), full_path=request.get_full_path())
+        uri = request.build_absolute_uri().partition("://")[2]
+        return cls(host=request.get_host(), full_path=request.get_full_path(), uri=uri)
 
     @classmethod
     def from_url(cls, url: str) -> Page:
@@ -105,7 +109,7 @@ NGINX_REDIS_CACHE = Recipe(
     holds_host=True,
     any_method=True,
     any_status=False,
-    make=lambda page, prefix: _md5(str(iri_to_uri(page.host + page.full_path))),
+    make=lambda page, prefix: _md5(page.uri or str(iri_to_uri(page.host + page.full_path))),
 )
 
 RECIPES = {

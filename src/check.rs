@@ -6,7 +6,8 @@ use std::ffi::CStr;
 use ngx::ffi::*;
 use ngx::ngx_log_error;
 
-use crate::conf::{LocConf, Route, Setting, Site};
+use crate::conf::{LocConf, Setting};
+use crate::site::{Route, Site};
 use crate::sys;
 
 /// The named location that is meant where nothing else is said.

@@ -4,7 +4,8 @@
 //! Callbacks of nginx come here with raw pointers. No reference into a connection, a server or a
 //! record is held while replies are handed out, since a reply may start the next look-up.
 
-use std::ffi::{c_int, c_void};
+mod events;
+
 use std::mem;
 use std::ptr;
 
@@ -13,7 +14,8 @@ use ngx::ngx_log_debug_mask;
 use page_cache::Failure;
 use page_cache::pipeline::{Fault, Limits, Pipeline, Reply, Retry, Ticket};
 
-use crate::store::{self, Server};
+use crate::server::Server;
+use crate::store;
 use crate::sys::{self, code};
 
 /// How often a socket is read before other connections get their turn.
@@ -104,15 +106,15 @@ impl Connection {
                 is_probe,
                 flush: mem::zeroed(),
             }));
-            (*this).flush.handler = Some(on_flush);
+            (*this).flush.handler = Some(events::on_flush);
             (*this).flush.data = this.cast();
             (*this).flush.log = log;
             (*c).data = this.cast();
             (*c).log = log;
             (*(*c).read).log = log;
             (*(*c).write).log = log;
-            (*(*c).read).handler = Some(on_read);
-            (*(*c).write).handler = Some(on_write);
+            (*(*c).read).handler = Some(events::on_read);
+            (*(*c).write).handler = Some(events::on_write);
             if result == code::OK {
                 Self::connected(this);
             }
@@ -224,6 +226,23 @@ impl Connection {
     /// # Safety
     /// `this` must have come from `open` and not be closed yet.
     pub unsafe fn close(this: *mut Self, reason: Reason) {
+        // SAFETY: as the caller's.
+        unsafe { Self::end(this, reason, true) };
+    }
+
+    /// Closes without blaming the server: the worker leaves, or nginx wants the slot of an idle
+    /// connection.
+    ///
+    /// # Safety
+    /// As `close`.
+    pub unsafe fn retire(this: *mut Self) {
+        // SAFETY: as the caller's.
+        unsafe { Self::end(this, Failure::Closed.into(), false) };
+    }
+
+    /// # Safety
+    /// As `close`.
+    unsafe fn end(this: *mut Self, reason: Reason, is_fault: bool) {
         // SAFETY: `this` was made by Box::into_raw in `open`; it leaves the server's list first, so
         // nobody can find it any more.
         let mut own = unsafe { Box::from_raw(this) };
@@ -231,6 +250,10 @@ impl Connection {
         let was_idle = own.pipeline.in_flight() == 0;
         let mut failed: Vec<(Ticket, Failure, Retry)> = Vec::new();
         own.pipeline.fail_all(reason.why, &mut |t, why, retry| failed.push((t, why, retry)));
+        // An idle connection that the server closes, or one on which a look-up crossed the
+        // server's close, is no fault of the server: what was asked is asked again.
+        let all_fresh = failed.iter().all(|&(_, _, retry)| retry == Retry::Fresh);
+        let is_stale = was_idle || (own.pipeline.has_answered() && all_fresh);
         // SAFETY: `c` and the events are live until here; the server outlives its connections.
         unsafe {
             (*server).forget(this);
@@ -242,46 +265,15 @@ impl Connection {
                 (*server).shown(),
                 reason.why
             );
-            // An idle connection that the server closes, or one on which a look-up crossed the
-            // server's close, is no failure of the server: what was asked is asked again.
-            let is_stale = reason.why == Failure::Closed
-                && own.pipeline.has_answered()
-                && failed.iter().all(|&(_, _, retry)| retry == Retry::Fresh);
             if own.is_probe && own.pipeline.probe_answered() {
                 // The key it was probed with holds a value too large to be drained.
                 Server::is_back(server);
             } else if own.is_probe {
-                Server::probe_failed(server, reason);
-            } else if !(is_stale || (was_idle && reason.why == Failure::Closed)) {
+                Server::probe_failed(server);
+            } else if is_fault && !(is_stale && reason.why == Failure::Closed) {
                 Server::failed(server, &reason);
             }
             drop(own);
-            for (ticket, why, retry) in failed {
-                store::connection_failed(ticket, why, retry);
-            }
-        }
-    }
-
-    /// Closes without a word: the worker leaves, or nginx wants the slot of an idle connection.
-    ///
-    /// # Safety
-    /// As `close`.
-    pub unsafe fn retire(this: *mut Self) {
-        // SAFETY: as `close`.
-        unsafe {
-            let mut own = Box::from_raw(this);
-            let server = own.server;
-            (*server).forget(this);
-            own.shut();
-            let mut failed: Vec<(Ticket, Failure, Retry)> = Vec::new();
-            own.pipeline.fail_all(Failure::Closed, &mut |t, why, retry| {
-                failed.push((t, why, retry));
-            });
-            let was_probe = own.is_probe;
-            drop(own);
-            if was_probe {
-                Server::probe_failed(server, Failure::Closed.into());
-            }
             for (ticket, why, retry) in failed {
                 store::connection_failed(ticket, why, retry);
             }
@@ -488,99 +480,5 @@ impl Connection {
             }
         }
         true
-    }
-}
-
-/// The connection behind an event.
-///
-/// # Safety
-/// `ev` must be the read or write event of a connection of ours.
-unsafe fn behind(ev: *mut ngx_event_t) -> (*mut ngx_connection_t, *mut Connection) {
-    // SAFETY: the caller vouches for `ev`.
-    unsafe {
-        let c = (*ev).data.cast::<ngx_connection_t>();
-        (c, (*c).data.cast::<Connection>())
-    }
-}
-
-/// The error of a connect() that has ended, 0 if there is none (`ngx_http_upstream_test_connect`).
-///
-/// # Safety
-/// `c` must be an open connection.
-unsafe fn connect_error(c: *mut ngx_connection_t) -> c_int {
-    let mut err: c_int = 0;
-    let mut len = mem::size_of::<c_int>() as libc::socklen_t;
-    // SAFETY: `err` and `len` are valid for getsockopt to write.
-    let result = unsafe {
-        let slot = (&raw mut err).cast::<c_void>();
-        libc::getsockopt((*c).fd, libc::SOL_SOCKET, libc::SO_ERROR, slot, &raw mut len)
-    };
-    if result == -1 { ngx_socket_errno() as c_int } else { err }
-}
-
-/// Finishes connect() if that is under way. `false`: not connected (and perhaps closed).
-///
-/// # Safety
-/// `c` and `this` must belong together and be open.
-unsafe fn finish_connect(c: *mut ngx_connection_t, this: *mut Connection) -> bool {
-    // SAFETY: the caller vouches for both.
-    unsafe {
-        if (*this).connected {
-            return true;
-        }
-        let err = connect_error(c);
-        if err != 0 {
-            let text = std::io::Error::from_raw_os_error(err).to_string();
-            Connection::close(this, Reason::new(Failure::Connect, &text));
-            return false;
-        }
-        if (*(*c).write).ready() == 0 {
-            return false;
-        }
-        Connection::connected(this);
-        true
-    }
-}
-
-/// # Safety
-/// Called by nginx with the read event of one of our connections.
-unsafe extern "C" fn on_read(ev: *mut ngx_event_t) {
-    // SAFETY: see above.
-    unsafe {
-        let (c, this) = behind(ev);
-        if (*c).close() != 0 {
-            return Connection::retire(this);
-        }
-        if (*ev).timedout() != 0 {
-            (*ev).set_timedout(0);
-            if Connection::expire(this) {
-                Connection::settle(this);
-            }
-            return;
-        }
-        if finish_connect(c, this) && Connection::read(this) {
-            Connection::settle(this);
-        }
-    }
-}
-
-/// # Safety
-/// Called by nginx with the write event of one of our connections.
-unsafe extern "C" fn on_write(ev: *mut ngx_event_t) {
-    // SAFETY: see above.
-    unsafe {
-        let (c, this) = behind(ev);
-        if finish_connect(c, this) {
-            Connection::write(this);
-        }
-    }
-}
-
-/// # Safety
-/// Called by nginx with the flush event of one of our connections.
-unsafe extern "C" fn on_flush(ev: *mut ngx_event_t) {
-    // SAFETY: `data` was set in `open`, and a closed connection's flush event is not posted.
-    unsafe {
-        Connection::write((*ev).data.cast::<Connection>());
     }
 }

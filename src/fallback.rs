@@ -3,7 +3,8 @@
 use ngx::ffi::*;
 
 use crate::check::DEFAULT_FALLBACK;
-use crate::conf::{LocConf, Route, Site};
+use crate::conf::LocConf;
+use crate::site::{Route, Site};
 use crate::sys::{self, code};
 
 /// Where one request goes.

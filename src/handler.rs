@@ -10,10 +10,11 @@ use page_cache::lookup::conversation::{DjangoPlan, Plan, Reading};
 use page_cache::request::{Method, RequestView};
 use page_cache::{Bypass, Failure, Outcome, policy};
 
-use crate::conf::{LocConf, Site, Text};
+use crate::conf::LocConf;
 use crate::fallback;
 use crate::record::{Progress, Record};
 use crate::respond;
+use crate::site::{Site, Text};
 use crate::sys::{self, code};
 use crate::view;
 

@@ -11,19 +11,23 @@
 //! ```
 //!
 //! What can be decided without nginx is decided in the `page-cache` crate; here are casts, calls
-//! and status codes. One file a concern: `conf` and `check` read the configuration, `handler` runs
-//! a request, `view` shows it to the policy, `record` keeps what was decided for it, `store`,
-//! `peer` and `connection` talk to the stores, `respond` and `fallback` end the matter.
+//! and status codes. One file a concern: `directives`, `site`, `conf` and `check` read the
+//! configuration; `handler` runs a request, `view` shows it to the policy, `record` keeps what was
+//! decided for it; `store`, `server`, `connection`, `peer` and `ticket` talk to the stores;
+//! `respond`, `headers` and `fallback` end the matter; `variables` tell of it.
 
 mod check;
 mod conf;
 mod connection;
+mod directives;
 mod fallback;
 mod handler;
 mod headers;
 mod peer;
 mod record;
 mod respond;
+mod server;
+mod site;
 mod store;
 mod sys;
 mod ticket;
@@ -65,7 +69,7 @@ ngx::ngx_modules!(ngx_http_rust_page_cache_module);
 #[cfg_attr(not(feature = "export-modules"), unsafe(no_mangle))]
 pub static mut ngx_http_rust_page_cache_module: ngx_module_t = ngx_module_t {
     ctx: (&raw const MODULE_CTX).cast_mut().cast(),
-    commands: (&raw mut conf::COMMANDS).cast(),
+    commands: (&raw mut directives::COMMANDS).cast(),
     type_: NGX_HTTP_MODULE as ngx_uint_t,
     exit_process: Some(exit_process),
     ..ngx_module_t::default()

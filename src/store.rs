@@ -1,26 +1,19 @@
-//! The stores, as one worker knows them: servers, their connections, breakers and probes; and who
-//! waits for which reply.
+//! What one worker knows: the servers of its stores, and who waits for which reply.
 
 use std::mem;
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
 use std::rc::Rc;
 
-use ngx::ffi::*;
-use ngx::ngx_log_error;
 use page_cache::Failure;
-use page_cache::breaker::{Breaker, LogLimit, Opened};
-use page_cache::oversize::Oversize;
-use page_cache::pipeline::{Handshake, Limits, Pipeline, Reply, Retry, Ticket};
+use page_cache::breaker::LogLimit;
+use page_cache::pipeline::{Handshake, Reply, Retry, Ticket};
 use page_cache::wire::Protocol;
 
-use crate::connection::{Connection, Reason};
 use crate::peer::Peer;
 use crate::record::Record;
+use crate::server::{self, Server};
 use crate::sys;
 use crate::ticket::Tickets;
-
-/// So many look-ups may queue on one connection before another one is opened.
-const CROWDED: usize = 64;
 
 /// What one worker process knows. nginx's workers are single-threaded, and only they come here.
 struct Worker {
@@ -53,54 +46,6 @@ fn worker() -> *mut Worker {
     &raw mut WORKER
 }
 
-/// One server of a store: an address, a protocol and who we are to it.
-pub struct Server {
-    protocol: Protocol,
-    handshake: Rc<Handshake>,
-    address: Box<libc::sockaddr_storage>,
-    address_len: usize,
-    name: Vec<u8>,
-    connections: Vec<*mut Connection>,
-    breaker: Breaker,
-    complaints: LogLimit,
-    oversize: Oversize,
-    alarm: Alarm,
-    /// Asked for again to see whether the server is back.
-    last_key: Vec<u8>,
-    /// Milliseconds; those of the location that asked last.
-    connect_timeout: u64,
-    timeout: u64,
-}
-
-/// The timer of the next probe.
-#[repr(C)]
-struct Alarm {
-    event: ngx_event_t,
-    /// nginx's debug log reads a descriptor behind every timer.
-    no_connection: ngx_connection_t,
-    server: *mut Server,
-}
-
-/// What a look-up brings along.
-pub struct Request<'a> {
-    /// The key.
-    pub key: &'a [u8],
-    /// Whose it is.
-    pub record: NonNull<Record>,
-    /// Which of the record's keys it is.
-    pub ask: usize,
-    /// What the waiter can bear.
-    pub limits: Limits,
-    /// Milliseconds to connect and be let in.
-    pub connect_timeout: u64,
-    /// Milliseconds for the whole look-up.
-    pub timeout: u64,
-    /// `rust_page_cache_connections`
-    pub connections: usize,
-    /// Not on a connection that was there before: the last one broke.
-    pub fresh: bool,
-}
-
 /// The server that `peer` picked.
 ///
 /// # Safety
@@ -118,356 +63,11 @@ pub unsafe fn server_of(
                 return Ok(server);
             }
         }
-        let server = Server::new(address, peer.name(), protocol, handshake)?;
         (*worker()).servers.try_reserve(1).map_err(|_| Failure::Memory)?;
+        let server = Server::new(address, peer.name(), protocol, handshake)?;
         (*worker()).servers.push(server);
         Ok(server)
     }
-}
-
-impl Server {
-    fn new(
-        address: &[u8],
-        name: &[u8],
-        protocol: Protocol,
-        handshake: &Rc<Handshake>,
-    ) -> Result<*mut Self, Failure> {
-        // SAFETY: all-zero is a valid sockaddr_storage.
-        let mut storage: Box<libc::sockaddr_storage> = Box::new(unsafe { mem::zeroed() });
-        if address.is_empty() || address.len() > mem::size_of::<libc::sockaddr_storage>() {
-            return Err(Failure::Connect);
-        }
-        // SAFETY: `storage` has room for the address, as just checked.
-        unsafe {
-            let to = (&raw mut *storage).cast::<u8>();
-            ptr::copy_nonoverlapping(address.as_ptr(), to, address.len());
-        }
-        let server = Box::into_raw(Box::new(Self {
-            protocol,
-            handshake: Rc::clone(handshake),
-            address: storage,
-            address_len: address.len(),
-            name: name.to_vec(),
-            connections: Vec::new(),
-            breaker: Breaker::new(),
-            complaints: LogLimit::default(),
-            oversize: Oversize::new(),
-            // SAFETY: all-zero is what nginx starts events and connections from.
-            alarm: unsafe { mem::zeroed() },
-            last_key: Vec::new(),
-            connect_timeout: 0,
-            timeout: 0,
-        }));
-        // SAFETY: `server` stays where it is until the worker ends.
-        unsafe {
-            let alarm = &raw mut (*server).alarm;
-            (*alarm).server = server;
-            (*alarm).no_connection.fd = -1;
-            (*alarm).event.handler = Some(on_alarm);
-            (*alarm).event.data = (&raw mut (*alarm).no_connection).cast();
-            // A worker that leaves does not wait for a probe.
-            (*alarm).event.set_cancelable(1);
-        }
-        Ok(server)
-    }
-
-    fn is(&self, address: &[u8], protocol: Protocol, handshake: &Rc<Handshake>) -> bool {
-        // SAFETY: `address_len` bytes of the storage were filled.
-        let own = unsafe {
-            let from = (&raw const *self.address).cast::<u8>();
-            std::slice::from_raw_parts(from, self.address_len)
-        };
-        own == address
-            && self.protocol == protocol
-            && (Rc::ptr_eq(&self.handshake, handshake) || *self.handshake == **handshake)
-    }
-
-    /// The address, for connect().
-    pub fn sockaddr(&self) -> *mut sockaddr {
-        (&raw const *self.address).cast_mut().cast()
-    }
-
-    /// Its length in bytes.
-    pub fn socklen(&self) -> socklen_t {
-        self.address_len as socklen_t
-    }
-
-    /// The printable address.
-    pub fn name(&self) -> &[u8] {
-        &self.name
-    }
-
-    /// Protocol and address, for the log.
-    pub fn shown(&self) -> String {
-        let protocol = match self.protocol {
-            Protocol::Memcached => "memcached",
-            Protocol::Redis => "redis",
-        };
-        format!("{protocol} {}", String::from_utf8_lossy(&self.name))
-    }
-
-    /// A pipeline for a new connection.
-    pub fn new_pipeline(&self) -> Pipeline {
-        Pipeline::new(self.protocol, &self.handshake)
-    }
-
-    /// Whether the breaker lets anyone ask.
-    pub fn is_up(&self) -> bool {
-        self.breaker.allows()
-    }
-
-    /// Whether the value of `key` is known to be over `limit` bytes.
-    pub fn knows_too_large(&self, key: &[u8], limit: usize) -> bool {
-        self.oversize.is_too_large(key, limit, sys::now())
-    }
-
-    /// The value of `key` is over `limit` bytes.
-    pub fn remember_too_large(&mut self, key: &[u8], limit: usize) {
-        self.oversize.remember(key, limit, sys::now());
-    }
-
-    /// A connection is gone.
-    pub fn forget(&mut self, connection: *mut Connection) {
-        self.connections.retain(|&c| !ptr::eq(c, connection));
-    }
-
-    /// A complete reply came.
-    pub fn succeeded(&mut self) {
-        self.breaker.succeeded(sys::now());
-    }
-
-    /// Sends a look-up to this server.
-    ///
-    /// # Safety
-    /// `this` must be a server of this worker; `request.record` must be live.
-    pub unsafe fn send(this: *mut Self, request: &Request<'_>) -> Result<Ticket, Failure> {
-        // SAFETY: the caller vouches for `this`; its connections are open.
-        unsafe {
-            (*this).connect_timeout = request.connect_timeout;
-            (*this).timeout = request.timeout;
-            // First, since a server that cannot be reached at all is probed with this key.
-            (*this).last_key.clear();
-            (*this).last_key.extend_from_slice(request.key);
-            let connection = match Self::connection(this, request) {
-                Ok(connection) => connection,
-                Err(reason) => {
-                    let why = reason.why;
-                    Self::failed(this, &reason);
-                    return Err(why);
-                }
-            };
-            let tickets = &raw mut (*worker()).tickets;
-            let issued = (*tickets).issue(request.record, request.ask);
-            let ticket = issued.ok_or(Failure::Memory)?;
-            let sent = Connection::enqueue(connection, request.key, ticket, request.limits);
-            if let Err(why) = sent {
-                (*tickets).redeem(ticket);
-                return Err(why);
-            }
-            Ok(ticket)
-        }
-    }
-
-    /// The connection for a look-up: the least busy one, or a new one while there may be more and
-    /// this one is crowded.
-    ///
-    /// # Safety
-    /// As `send`.
-    unsafe fn connection(
-        this: *mut Self,
-        request: &Request<'_>,
-    ) -> Result<*mut Connection, Reason> {
-        // SAFETY: the caller vouches for `this`; its connections are open.
-        unsafe {
-            let connections = &(*this).connections;
-            let may_add = connections.len() < request.connections;
-            let best = if request.fresh {
-                connections.last().copied()
-            } else {
-                connections.iter().copied().min_by_key(|&c| (*c).in_flight())
-            };
-            if let Some(best) = best {
-                let will_do = !request.fresh && (*best).in_flight() < CROWDED;
-                if !may_add || will_do {
-                    return Ok(best);
-                }
-            }
-            // Others will use it too: the time that this look-up has left does not matter.
-            let opened = Self::open(this, request.connect_timeout, false);
-            // A crowded connection is better than none, and says that the server is well.
-            match best {
-                Some(best) if !request.fresh => Ok(opened.unwrap_or(best)),
-                _ => opened,
-            }
-        }
-    }
-
-    /// # Safety
-    /// As `send`.
-    unsafe fn open(
-        this: *mut Self,
-        connect_timeout: u64,
-        is_probe: bool,
-    ) -> Result<*mut Connection, Reason> {
-        // SAFETY: servers outlive their connections.
-        unsafe {
-            if (*this).connections.try_reserve(1).is_err() {
-                return Err(Failure::Memory.into());
-            }
-            let connection = Connection::open(this, connect_timeout, is_probe)?;
-            (*this).connections.push(connection);
-            Ok(connection)
-        }
-    }
-
-    /// The server failed: opens the breaker, or complains, at most one line an event.
-    ///
-    /// # Safety
-    /// As `send`.
-    pub unsafe fn failed(this: *mut Self, reason: &Reason) {
-        // SAFETY: the caller vouches for `this`.
-        unsafe {
-            let now = sys::now();
-            if !(*this).breaker.allows() {
-                return;
-            }
-            match (*this).breaker.failed(reason.why, now) {
-                Some(opened) => Self::is_down(this, opened, reason),
-                None => (*this).complain(reason),
-            }
-        }
-    }
-
-    /// Replies come, but not in time: leaves the server alone if that goes on.
-    ///
-    /// # Safety
-    /// As `send`.
-    pub unsafe fn late(this: *mut Self) {
-        // SAFETY: the caller vouches for `this`.
-        unsafe {
-            if let Some(opened) = (*this).breaker.late(sys::now()) {
-                let text = Some("replies take longer than the time given".to_owned());
-                Self::is_down(this, opened, &Reason { why: Failure::Timeout, text });
-            }
-        }
-    }
-
-    /// # Safety
-    /// As `send`.
-    unsafe fn is_down(this: *mut Self, opened: Opened, reason: &Reason) {
-        // SAFETY: the caller vouches for `this`.
-        unsafe {
-            ngx_log_error!(
-                NGX_LOG_ERR,
-                sys::cycle_log(),
-                "rust_page_cache: {} is down ({}{}), it is left alone until it is back",
-                (*this).shown(),
-                reason.why,
-                detail(reason)
-            );
-            Self::set_alarm(this, opened.probe_at);
-        }
-    }
-
-    /// Logs a failure that leaves the breaker closed, at most one a second.
-    pub fn complain(&mut self, reason: &Reason) {
-        let Some(suppressed) = self.complaints.allow(sys::now()) else { return };
-        ngx_log_error!(
-            NGX_LOG_ERR,
-            sys::cycle_log(),
-            "rust_page_cache: {} failed ({}{}){}",
-            self.shown(),
-            reason.why,
-            detail(reason),
-            more(suppressed)
-        );
-    }
-
-    /// # Safety
-    /// As `send`.
-    unsafe fn set_alarm(this: *mut Self, at: u64) {
-        if sys::is_leaving() {
-            return;
-        }
-        // SAFETY: the alarm was set up in `new`.
-        unsafe {
-            (*this).alarm.event.log = sys::cycle_log();
-            sys::set_timer(&raw mut (*this).alarm.event, at);
-        }
-    }
-
-    /// Sees whether the server is back.
-    ///
-    /// # Safety
-    /// As `send`.
-    unsafe fn probe(this: *mut Self) {
-        // SAFETY: the caller vouches for `this`.
-        unsafe {
-            if (*this).breaker.allows() || sys::is_leaving() {
-                return;
-            }
-            let connection = match Self::open(this, (*this).connect_timeout, true) {
-                Ok(connection) => connection,
-                Err(reason) => return Self::probe_failed(this, reason),
-            };
-            let deadline = sys::now() + (*this).connect_timeout + (*this).timeout;
-            let key = mem::take(&mut (*this).last_key);
-            let asked = Connection::probe(connection, &key, deadline);
-            (*this).last_key = key;
-            if let Err(why) = asked {
-                Connection::close(connection, why.into());
-            }
-        }
-    }
-
-    /// The server is not back.
-    ///
-    /// # Safety
-    /// As `send`.
-    pub unsafe fn probe_failed(this: *mut Self, _reason: Reason) {
-        // SAFETY: the caller vouches for `this`.
-        unsafe {
-            let at = (*this).breaker.probe_failed(sys::now());
-            Self::set_alarm(this, at);
-        }
-    }
-
-    /// The server is back.
-    ///
-    /// # Safety
-    /// As `send`.
-    pub unsafe fn is_back(this: *mut Self) {
-        // SAFETY: the caller vouches for `this`.
-        unsafe {
-            if let Some(reopened) = (*this).breaker.probe_succeeded(sys::now()) {
-                ngx_log_error!(
-                    NGX_LOG_NOTICE,
-                    sys::cycle_log(),
-                    "rust_page_cache: {} is back after {} ms",
-                    (*this).shown(),
-                    reopened.down_for_ms
-                );
-            }
-        }
-    }
-}
-
-fn detail(reason: &Reason) -> String {
-    reason.text.as_ref().map(|text| format!(": {text}")).unwrap_or_default()
-}
-
-fn more(suppressed: u64) -> String {
-    match suppressed {
-        0 => String::new(),
-        n => format!(", and {n} more like this"),
-    }
-}
-
-/// # Safety
-/// Called by nginx with the event of an [`Alarm`].
-unsafe extern "C" fn on_alarm(ev: *mut ngx_event_t) {
-    // SAFETY: the event is the first field of an `Alarm`, which lives in its server.
-    unsafe { Server::probe((*ev.cast::<Alarm>()).server) };
 }
 
 /// A reply to whoever holds the ticket; dropped if he has left.
@@ -493,6 +93,15 @@ pub unsafe fn connection_failed(ticket: Ticket, why: Failure, retry: Retry) {
         if let Some((record, ask)) = (*worker()).tickets.redeem(ticket) {
             Record::lost(record, ask, why, retry);
         }
+    }
+}
+
+/// A ticket for the `ask`th key of `record`. `None` when memory is short.
+pub fn issue(record: NonNull<Record>, ask: usize) -> Option<Ticket> {
+    // SAFETY: single-threaded, and nothing of the worker is borrowed here.
+    unsafe {
+        let tickets = &raw mut (*worker()).tickets;
+        (*tickets).issue(record, ask)
     }
 }
 
@@ -522,7 +131,7 @@ pub fn may_complain() -> Option<String> {
     // SAFETY: as `take_scratch`.
     unsafe {
         let limit = &raw mut (*worker()).complaints;
-        (*limit).get_or_insert_default().allow(sys::now()).map(more)
+        (*limit).get_or_insert_default().allow(sys::now()).map(server::more)
     }
 }
 
@@ -540,16 +149,7 @@ pub unsafe fn close_all() {
     // SAFETY: servers were made by Box::into_raw; nothing runs after this.
     unsafe {
         for server in mem::take(&mut (*worker()).servers) {
-            if (*server).alarm.event.timer_set() != 0 {
-                ngx_del_timer(&raw mut (*server).alarm.event);
-            }
-            while let Some(&connection) = (*server).connections.last() {
-                Connection::retire(connection);
-            }
-            if (*server).alarm.event.timer_set() != 0 {
-                ngx_del_timer(&raw mut (*server).alarm.event);
-            }
-            drop(Box::from_raw(server));
+            Server::end(server);
         }
         *worker() = Worker::new();
     }

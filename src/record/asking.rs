@@ -1,0 +1,245 @@
+//! A record's conversation with the stores: asks, answers, and what is tried once more.
+
+use std::ptr::{self, NonNull};
+
+use page_cache::lookup::conversation::{Answer, Lookup, Plan, Step};
+use page_cache::page::{Page, Refusal};
+use page_cache::pipeline::{Limits, Reply, Retry};
+use page_cache::{Failure, Outcome};
+
+use super::{Ask, Progress, Record};
+use crate::peer::{Peer, Verdict};
+use crate::server::{Request, Server};
+use crate::store;
+use crate::sys;
+use crate::view::Fields;
+
+impl Record {
+    /// Starts the look-up. The record may be decided when this returns.
+    ///
+    /// # Safety
+    /// `this` must be live and fresh.
+    pub unsafe fn look_up(this: NonNull<Self>, plan: Plan) {
+        // SAFETY: the caller vouches for `this`; nothing else refers to it now.
+        unsafe {
+            let record = &mut *this.as_ptr();
+            let Some(site) = (*record.conf).site() else {
+                return record.decide(Failure::Down.into(), None);
+            };
+            let fields = Fields::of(record.r);
+            let now = sys::now();
+            let (lookup, step) = Lookup::start(plan, &mut site.memory.borrow_mut(), &fields, now);
+            record.lookup = Some(lookup);
+            Self::follow(this, step);
+        }
+    }
+
+    /// Does what the conversation wants next.
+    ///
+    /// # Safety
+    /// `this` must be live, and no reference into it held.
+    unsafe fn follow(this: NonNull<Self>, step: Step) {
+        // SAFETY: the caller vouches for `this`.
+        unsafe {
+            let record = &mut *this.as_ptr();
+            let keys = match step {
+                Step::Ask(keys) => keys,
+                Step::Wait => return,
+                Step::Done(result) => return record.conclude(result),
+            };
+            let Some(upstream) = record.site().map(|site| site.upstream) else {
+                return record.decide(Failure::Down.into(), None);
+            };
+            let first = record.asks.len();
+            for key in keys {
+                record.key.clear();
+                record.key.extend_from_slice(key.as_bytes());
+                match Peer::new(record.r, upstream) {
+                    Ok(peer) => {
+                        let server = ptr::null_mut();
+                        record.asks.push(Ask { key, peer, ticket: None, server, retried: false });
+                    }
+                    Err(why) => return record.decide(why.into(), None),
+                }
+            }
+            let end = record.asks.len();
+            for i in first..end {
+                Self::ask(this, i, false);
+                if (*this.as_ptr()).progress != Progress::Looking {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The conversation is over.
+    fn conclude(&mut self, result: Result<Page, Refusal>) {
+        match result {
+            Ok(page) => {
+                let lookup = self.lookup.as_ref();
+                let ask = lookup.and_then(Lookup::key_of_page).and_then(|i| self.asks.get(i));
+                if let Some(ask) = ask {
+                    self.key.clear();
+                    self.key.extend_from_slice(ask.key.as_bytes());
+                    if !ask.server.is_null() {
+                        self.store.clear();
+                        // SAFETY: servers outlive requests.
+                        self.store.extend_from_slice(unsafe { (*ask.server).name() });
+                    }
+                }
+                self.decide(Outcome::Hit, Some(page));
+            }
+            Err(refusal) => {
+                self.explain(refusal);
+                self.decide(refusal.into(), None);
+            }
+        }
+    }
+
+    /// Asks a server for the `i`th key; the one that it was asked of before, on a fresh
+    /// connection, if its peer is still held.
+    ///
+    /// # Safety
+    /// `this` must be live.
+    unsafe fn ask(this: NonNull<Self>, i: usize, fresh: bool) {
+        // SAFETY: the caller vouches for `this`.
+        let result = unsafe { Self::try_servers(this, i, fresh) };
+        if let Err(why) = result {
+            // SAFETY: as above.
+            unsafe { (*this.as_ptr()).decide(why.into(), None) };
+        }
+    }
+
+    /// # Safety
+    /// As `ask`.
+    unsafe fn try_servers(this: NonNull<Self>, i: usize, fresh: bool) -> Result<(), Failure> {
+        // SAFETY: the caller vouches for `this`. Sending may close a connection that fails at once,
+        // but that one has no other look-ups, so no record is touched meanwhile.
+        unsafe {
+            let record = &mut *this.as_ptr();
+            let conf = &*record.conf;
+            let site = conf.site().ok_or(Failure::Down)?;
+            let deadline = record.started.saturating_add(conf.timeout as u64);
+            let ask = record.asks.get_mut(i).ok_or(Failure::Down)?;
+            let mut why = Failure::Down;
+            loop {
+                if !ask.peer.is_held() {
+                    ask.peer.pick().map_err(|_| why)?;
+                }
+                let server = store::server_of(&ask.peer, site.protocol, &site.handshake)?;
+                ask.server = server;
+                record.store.clear();
+                record.store.extend_from_slice(ask.peer.name());
+                if (*server).is_up() {
+                    if (*server).knows_too_large(ask.key.as_bytes(), conf.max_size) {
+                        return Err(Failure::TooLarge);
+                    }
+                    let request = Request {
+                        key: ask.key.as_bytes(),
+                        record: this,
+                        ask: i,
+                        limits: Limits { deadline, max_size: conf.max_size },
+                        connect_timeout: conf.connect_timeout as u64,
+                        timeout: conf.timeout as u64,
+                        connections: conf.connections,
+                        fresh,
+                    };
+                    match Server::send(server, &request) {
+                        Ok(ticket) => {
+                            ask.ticket = Some(ticket);
+                            return Ok(());
+                        }
+                        Err(failure) => why = failure,
+                    }
+                    ask.peer.give_back(verdict(why));
+                } else {
+                    ask.peer.give_back(Verdict::Fine);
+                }
+                if !ask.peer.has_more() {
+                    return Err(why);
+                }
+            }
+        }
+    }
+
+    /// The store answered.
+    ///
+    /// # Safety
+    /// `this` must be live, and no reference into it held.
+    pub unsafe fn replied(this: NonNull<Self>, i: usize, reply: Reply) {
+        // SAFETY: the caller vouches for `this`.
+        let record = unsafe { &mut *this.as_ptr() };
+        let Some(ask) = record.asks.get_mut(i) else { return };
+        ask.ticket = None;
+        let answer = match reply {
+            Reply::Value(value) => Answer::Value(value),
+            Reply::Absent => Answer::Absent,
+            Reply::Failed(why) => {
+                ask.peer.give_back(verdict(why));
+                if why == Failure::TooLarge {
+                    // SAFETY: configurations and servers outlive requests.
+                    unsafe {
+                        let limit = (*record.conf).max_size;
+                        (*ask.server).remember_too_large(ask.key.as_bytes(), limit);
+                    }
+                }
+                record.complain(why);
+                return record.decide(why.into(), None);
+            }
+        };
+        ask.peer.give_back(Verdict::Fine);
+        // SAFETY: configurations outlive requests; `r` is live.
+        unsafe {
+            let fields = Fields::of(record.r);
+            let Some(site) = (*record.conf).site() else { return };
+            let Some(lookup) = record.lookup.as_mut() else { return };
+            let now = sys::now();
+            let step = lookup.answer(i, answer, &mut site.memory.borrow_mut(), &fields, now);
+            Self::follow(this, step);
+        }
+    }
+
+    /// The connection broke before the store answered.
+    ///
+    /// # Safety
+    /// As `replied`.
+    pub unsafe fn lost(this: NonNull<Self>, i: usize, why: Failure, retry: Retry) {
+        // SAFETY: the caller vouches for `this`.
+        unsafe {
+            let record = &mut *this.as_ptr();
+            let now = sys::now();
+            let in_time = now < record.started.saturating_add((*record.conf).timeout as u64);
+            let Some(ask) = record.asks.get_mut(i) else { return };
+            ask.ticket = None;
+            // A value too large for another request is no fault of the server.
+            let fault = if why == Failure::TooLarge { Verdict::Fine } else { verdict(why) };
+            let unreachable = matches!(why, Failure::Connect | Failure::Auth | Failure::Timeout);
+            if unreachable {
+                ask.peer.give_back(fault);
+            }
+            // The same server once more, on a fresh connection; or as many others as the balancer
+            // has and the time allows.
+            let again = if unreachable { ask.peer.has_more() } else { !ask.retried };
+            if again && in_time && retry == Retry::Fresh {
+                ask.retried = true;
+                return Self::ask(this, i, true);
+            }
+            ask.peer.give_back(fault);
+            // The connection that broke has been complained of already.
+            let why = if why == Failure::TooLarge { Failure::Closed } else { why };
+            record.decide(why.into(), None);
+        }
+    }
+}
+
+/// What a failure tells the balancer: faults of transport and timeouts, never of a value.
+fn verdict(why: Failure) -> Verdict {
+    match why {
+        Failure::Connect | Failure::Timeout | Failure::Closed | Failure::Auth => Verdict::Failed,
+        Failure::Protocol
+        | Failure::Undecodable
+        | Failure::TooLarge
+        | Failure::Down
+        | Failure::Memory => Verdict::Fine,
+    }
+}

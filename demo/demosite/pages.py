@@ -1,8 +1,8 @@
-"""Stores finished pages where nginx looks for them.
+"""Stores finished pages where nginx looks for them, without Django's own cache_page().
 
-Two ways that Django sites do it: a middleware that stores every page below a path, and a decorator
-for single views. Both use nothing but Django's low-level cache API, and both store the bare body
-under a key that nginx can compute from the request.
+Two ways that Django sites have done it: a middleware that stores every page below a path, and a
+decorator for single views. Both use nothing but Django's low-level cache API, and both store the
+bare body under a key that nginx can compute from the request.
 """
 
 import functools
@@ -62,7 +62,7 @@ class StorePages:
     def __call__(self, request):
         response = self.get_response(request)
         if request.path.startswith("/memcached/"):
-            update("default", memcached_key(request), request, response)
+            update("memcached", memcached_key(request), request, response)
         return response
 
 
@@ -72,7 +72,7 @@ def stored_in_redis(view):
     @functools.wraps(view)
     def wrapper(request, *args, **kwargs):
         response = view(request, *args, **kwargs)
-        update("redis", redis_key(request), request, response)
+        update("default", redis_key(request), request, response)
         return response
 
     return wrapper

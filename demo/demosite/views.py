@@ -3,9 +3,12 @@
 import collections
 import time
 
+from django.core.cache import cache
 from django.http import HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.cache import get_cache_key
+from django.views.decorators.cache import cache_page
 from django.views.decorators.http import require_http_methods
 
 from .pages import stored_in_redis
@@ -39,6 +42,22 @@ def page(request, name):
             "comments": comments[request.path],
         },
     )
+
+
+def forget(request):
+    """Deletes the page that cache_page() has stored for this URL."""
+    if key := get_cache_key(request, method="GET"):
+        cache.delete(key)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@cache_page(300)
+def stock(request, name):
+    """Nothing here knows of nginx."""
+    response = page(request, name)
+    if request.method == "POST":
+        forget(request)
+    return response
 
 
 methods = require_http_methods(["GET", "HEAD", "POST"])

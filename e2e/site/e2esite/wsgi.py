@@ -23,7 +23,7 @@ def clear(arguments):
 
 
 def delete(arguments):
-    """Deletes a page as Django's manual does it; the key as the store sees it, or None."""
+    """Deletes a page by Django's own means; its key as the store sees it, or None."""
     from django.core.cache import caches
     from django.test import RequestFactory
     from django.utils.cache import get_cache_key

@@ -1,0 +1,163 @@
+//! The conversation with the store, step by step as the module has it.
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use page_cache::directive::Spec;
+use page_cache::key::CacheKey;
+use page_cache::key::django::DjangoKeys;
+use page_cache::lookup::Memory;
+use page_cache::lookup::conversation::{Answer, Lookup, Plan, Reading, Step};
+use page_cache::page::django::{DjangoOptions, HeaderList, header_list};
+use page_cache::page::{Page, PickleError, Refusal};
+use page_cache::pipeline::Value;
+
+use crate::args::Explain;
+use crate::request::Request;
+use crate::store::{Connection, Limits, TimeToLive, Trouble};
+
+/// A look-up and all that came up in it.
+pub struct Inquiry<'a> {
+    spec: &'a Spec,
+    options: &'a Explain,
+    request: &'a Request,
+    reading: Reading,
+    /// Django's keys of the URI, where these are asked for.
+    pub django: Option<DjangoKeys>,
+    /// The keys, in the order in which they were asked for.
+    pub asked: Vec<Asked>,
+    /// The list of headers that Django's page varies on, once it was read.
+    pub list: Option<HeaderList>,
+    /// Milliseconds until the look-up was decided.
+    pub time_ms: Option<u128>,
+    connection: Option<Connection>,
+}
+
+/// A key and what the store said to it.
+pub struct Asked {
+    /// The key.
+    pub key: CacheKey,
+    /// What lies under it; an error if the store did not answer. Nothing before it was asked.
+    pub reply: Option<Result<Option<Rc<Value>>, Trouble>>,
+}
+
+/// How a look-up ended.
+pub enum End {
+    /// With a page, which lay under the key of that number.
+    Page(Box<Page>, Option<usize>),
+    /// Without, and for what cannot be decoded with the place in the pickle.
+    Refused(Refusal, Option<PickleError>),
+    /// The store failed.
+    Failed(Trouble),
+}
+
+impl<'a> Inquiry<'a> {
+    /// A look-up that has not begun.
+    pub fn new(spec: &'a Spec, options: &'a Explain, request: &'a Request, plan: &Plan) -> Self {
+        let (reading, django) = match plan {
+            Plan::Key { reading, .. } => (*reading, None),
+            Plan::Django(plan) => (plan.reading, Some(plan.keys.clone())),
+        };
+        Self {
+            spec,
+            options,
+            request,
+            reading,
+            django,
+            asked: Vec::new(),
+            list: None,
+            time_ms: None,
+            connection: None,
+        }
+    }
+
+    /// Asks the store until the look-up is decided.
+    pub fn run(&mut self, plan: Plan) -> End {
+        let began = Instant::now();
+        let limits = self.limits(began);
+        let mut memory = Memory::new();
+        let (mut lookup, mut step) = Lookup::start(plan, &mut memory, self.request, 0);
+        let mut end = None;
+        while let Step::Ask(keys) = step {
+            step = Step::Wait;
+            let first = self.asked.len();
+            self.asked.extend(keys.into_iter().map(|key| Asked { key, reply: None }));
+            for i in first..self.asked.len() {
+                let answer = self.ask(i, &limits);
+                // The module has asked for all of these at once; whether the store has a key
+                // that no longer matters is still worth a line.
+                if end.is_some() {
+                    continue;
+                }
+                let next =
+                    answer.map(|answer| lookup.answer(i, answer, &mut memory, self.request, 0));
+                end = match next {
+                    Ok(Step::Done(result)) => Some(ended(result, &lookup)),
+                    Ok(Step::Wait) => None,
+                    Ok(ask) => {
+                        step = ask;
+                        None
+                    }
+                    Err(trouble) => Some(End::Failed(trouble)),
+                };
+                if end.is_some() {
+                    self.time_ms = Some(began.elapsed().as_millis());
+                }
+            }
+        }
+        match (end, step) {
+            (Some(end), _) => end,
+            // Decided without a question.
+            (None, Step::Done(result)) => ended(result, &lookup),
+            (None, _) => End::Refused(page_cache::Miss::Absent.into(), None),
+        }
+    }
+
+    fn limits(&self, began: Instant) -> Limits {
+        Limits {
+            connect_timeout: self.options.connect_timeout,
+            deadline: began + self.options.timeout,
+            max_size: self.options.max_size,
+        }
+    }
+
+    /// Asks the store for the `i`th key.
+    fn ask(&mut self, i: usize, limits: &Limits) -> Result<Answer, Trouble> {
+        let Some(asked) = self.asked.get_mut(i) else { return Ok(Answer::Absent) };
+        let got = match &mut self.connection {
+            Some(connection) => connection.get(&asked.key, limits),
+            None => Connection::open(&self.spec.store, limits)
+                .and_then(|opened| self.connection.insert(opened).get(&asked.key, limits)),
+        };
+        let reply = asked.reply.insert(got.map(|value| value.map(Rc::new)));
+        let value = reply.as_ref().map_err(Trouble::clone)?.clone();
+        let Some(value) = value else { return Ok(Answer::Absent) };
+        if i == 0 && self.django.is_some() {
+            let Reading { max_size, gzip_flag, .. } = self.reading;
+            self.list = header_list(&value, &DjangoOptions { max_size, gzip_flag }).ok();
+        }
+        Ok(Answer::Value(value))
+    }
+
+    /// The address that was asked.
+    pub fn address(&self) -> Option<&str> {
+        self.connection.as_ref().map(Connection::address)
+    }
+
+    /// How long the value of a key will stay. Asked for the reader only: it counts neither as
+    /// the look-up's time nor as its budget.
+    pub fn time_to_live(&mut self, key: &CacheKey) -> TimeToLive {
+        let limits = self.limits(Instant::now());
+        match &mut self.connection {
+            Some(connection) => connection.time_to_live(key, &limits),
+            None => TimeToLive::Unknown("there is no connection".to_owned()),
+        }
+    }
+}
+
+fn ended(result: Result<Page, Refusal>, lookup: &Lookup) -> End {
+    match result {
+        Ok(page) => End::Page(Box::new(page), lookup.key_of_page()),
+        Err(refusal) => End::Refused(refusal, lookup.error()),
+    }
+}

@@ -1,0 +1,162 @@
+//! Whether a request is looked up, and under which keys: the module's `prepare()`, with a
+//! request of the command line's.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+
+use page_cache::directive::{Format, Spec};
+use page_cache::key::django::{DjangoKeys, KeyParts, default_uri};
+use page_cache::key::vary::VaryForm;
+use page_cache::key::{self, NoKey, Recipe};
+use page_cache::lookup::conversation::{DjangoPlan, Plan, Reading};
+use page_cache::policy::{self, BadPattern, IgnorePatterns};
+use page_cache::request::Method;
+use page_cache::{Bypass, Failure, Outcome};
+
+use crate::args::Explain;
+use crate::report::RecipePart;
+use crate::request::Request;
+use crate::text::show;
+use crate::variables::{self, VariableError};
+
+/// `namespace=`: Django's `KEY_PREFIX:VERSION:`.
+const DJANGO_NAMESPACE: &[u8] = b":1:";
+/// `lang=`: Django's LANGUAGE_CODE.
+const DJANGO_LANG: &[u8] = b"en-us";
+/// `timezone=`: what USE_TZ starts from.
+const DJANGO_TIMEZONE: &[u8] = b"UTC";
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum NoPlan {
+    /// The request is not looked up, and what there is to add to the word.
+    #[error("{}", .0.reason())]
+    Decided(Outcome, Option<String>),
+    /// A parameter has no value here.
+    #[error("{0}: {1}")]
+    Variable(&'static str, VariableError),
+    /// `--ignore`
+    #[error("--ignore: {0}")]
+    Pattern(BadPattern),
+}
+
+impl<W: Into<Outcome>> From<W> for NoPlan {
+    fn from(why: W) -> Self {
+        Self::Decided(why.into(), None)
+    }
+}
+
+/// Where the page of the request may lie. What was evaluated goes to `part`.
+///
+/// # Errors
+/// [`NoPlan`]
+pub fn plan(
+    spec: &Spec,
+    options: &Explain,
+    request: &Request,
+    part: &mut RecipePart,
+) -> Result<Plan, NoPlan> {
+    let patterns: Vec<&str> = options.ignore.iter().map(String::as_str).collect();
+    let patterns = IgnorePatterns::compile(&patterns).map_err(NoPlan::Pattern)?;
+    let view = request.view();
+    policy::admit(&view)?;
+    bypass(&options.bypass, request)?;
+    if patterns.matches(&key::full_path(request.target())?) {
+        return Err(Bypass::Ignore.into());
+    }
+    policy::admit_target(&view)?;
+    let values = Values::evaluate(spec, request)?;
+    values.tell(spec.recipe, part);
+    let reading =
+        Reading { format: spec.format, max_size: options.max_size, gzip_flag: options.gzip_flag };
+    let Values { namespace, prefix, uri, lang, timezone } = &values;
+    let protocol = spec.store.protocol;
+    if spec.recipe != Recipe::Django {
+        let key = spec.recipe.key(protocol, namespace, prefix, uri).map_err(no_key)?;
+        return Ok(Plan::Key { key, reading });
+    }
+    let keys = DjangoKeys::new(protocol, &KeyParts { namespace, prefix, uri, lang, timezone });
+    let keys = keys.map_err(no_key)?;
+    let head = view.method == Method::Head;
+    let form = spec.django.map(VaryForm::for_version);
+    Ok(Plan::Django(DjangoPlan { keys, head, form, reading }))
+}
+
+/// The parameters that a key is made of.
+struct Values {
+    namespace: Vec<u8>,
+    prefix: Vec<u8>,
+    uri: Vec<u8>,
+    lang: Vec<u8>,
+    timezone: Vec<u8>,
+}
+
+impl Values {
+    fn evaluate(spec: &Spec, request: &Request) -> Result<Self, NoPlan> {
+        let is_django = spec.recipe == Recipe::Django;
+        let value = |name, given: &Option<Vec<u8>>, default: &[u8]| match given {
+            Some(text) => {
+                variables::evaluate(text, request).map_err(|why| NoPlan::Variable(name, why))
+            }
+            None => Ok(if is_django { default.to_vec() } else { Vec::new() }),
+        };
+        let uri = match &spec.uri {
+            Some(_) => value("uri", &spec.uri, b"")?,
+            None => usual_uri(request, is_django)?,
+        };
+        Ok(Self {
+            namespace: value("namespace", &spec.namespace, DJANGO_NAMESPACE)?,
+            prefix: value("prefix", &spec.prefix, b"")?,
+            uri,
+            lang: value("lang", &spec.lang, DJANGO_LANG)?,
+            timezone: value("timezone", &spec.timezone, DJANGO_TIMEZONE)?,
+        })
+    }
+
+    fn tell(&self, recipe: Recipe, part: &mut RecipePart) {
+        let is_django = recipe == Recipe::Django;
+        part.namespace = Some(show(&self.namespace));
+        part.prefix = (recipe != Recipe::Raw).then(|| show(&self.prefix));
+        part.uri = Some(show(&self.uri));
+        part.lang = is_django.then(|| show(&self.lang));
+        part.timezone = is_django.then(|| show(&self.timezone));
+    }
+}
+
+/// `uri=` where it is not given.
+fn usual_uri(request: &Request, is_django: bool) -> Result<Vec<u8>, Failure> {
+    let full_path = key::full_path(request.target())?;
+    if !is_django {
+        return Ok(full_path.into_owned());
+    }
+    let host = request.view().host.unwrap_or_default();
+    default_uri(request.scheme.as_bytes(), host, &full_path)
+}
+
+/// `rust_page_cache_bypass` (`ngx_http_test_predicates()`).
+fn bypass(strings: &[OsString], request: &Request) -> Result<(), NoPlan> {
+    for string in strings {
+        let value = variables::evaluate(string.as_bytes(), request)
+            .map_err(|why| NoPlan::Variable("--bypass", why))?;
+        if !value.is_empty() && value != b"0" {
+            let which = format!("it is {}", show(string.as_bytes()));
+            return Err(NoPlan::Decided(Bypass::Bypass.into(), Some(which)));
+        }
+    }
+    Ok(())
+}
+
+fn no_key(why: NoKey) -> NoPlan {
+    match why {
+        NoKey::Memory => Failure::Memory.into(),
+        why => NoPlan::Decided(why.into(), Some(why.to_string())),
+    }
+}
+
+/// The word of `format=`.
+pub const fn format_word(format: Format) -> &'static str {
+    match format {
+        Format::Body => "body",
+        Format::Django => "django",
+    }
+}

@@ -3,6 +3,7 @@
 
 pub mod conversation;
 mod memory;
+mod plan;
 
 use std::rc::Rc;
 

@@ -10,10 +10,11 @@ mod header_list;
 mod headers;
 mod response;
 
+use std::ops::Range;
 use std::rc::Rc;
 
 use super::compress::Encoding;
-use super::pickle::{self, PickleError};
+use super::pickle::{self, PickleError, Span};
 use super::{Body, Page, Rejection};
 use crate::outcome::Failure;
 use crate::pipeline::Value;
@@ -43,7 +44,7 @@ pub struct DjangoOptions {
 pub fn decode(value: &Rc<Value>, options: &DjangoOptions) -> Result<Page, Rejection> {
     let pickle = open(value, options)?;
     let tree = pickle::load(&pickle)?;
-    response::page(&tree, &pickle, options.max_size)
+    response::page(&tree, &Pickle::of(&pickle), options.max_size)
 }
 
 /// Reads a stored value as the list of headers that a page varies on.
@@ -54,7 +55,39 @@ pub fn decode(value: &Rc<Value>, options: &DjangoOptions) -> Result<Page, Reject
 pub fn header_list(value: &Rc<Value>, options: &DjangoOptions) -> Result<HeaderList, Rejection> {
     let pickle = open(value, options)?;
     let tree = pickle::load(&pickle)?;
-    header_list::read(&tree, &pickle)
+    header_list::read(&tree, &Pickle::of(&pickle))
+}
+
+/// A pickle: its bytes, and who owns them.
+struct Pickle<'a> {
+    owner: &'a Body,
+    bytes: &'a [u8],
+}
+
+impl<'a> Pickle<'a> {
+    fn of(owner: &'a Body) -> Self {
+        Self { owner, bytes: owner }
+    }
+
+    /// The bytes of a string.
+    fn get(&self, span: Span) -> &'a [u8] {
+        self.bytes.get(span.range()).unwrap_or_default()
+    }
+
+    /// The same, to keep.
+    fn part(&self, span: Span) -> Body {
+        self.part_at(span.range())
+    }
+
+    /// The bytes in a range, to keep.
+    fn part_at(&self, range: Range<usize>) -> Body {
+        self.owner.clone().part(range)
+    }
+
+    /// Where the pickle ends.
+    fn end(&self) -> usize {
+        self.bytes.len()
+    }
 }
 
 /// The pickle in a value.

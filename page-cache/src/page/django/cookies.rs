@@ -1,12 +1,12 @@
 //! The cookies of a stored page: none may be there, and what is there must make sense.
 
-use super::wrong;
+use super::{Pickle, wrong};
+use crate::page::Rejection;
 use crate::page::pickle::{Class, Items, Tree, Value};
-use crate::page::{Body, Rejection};
 
 /// Whether the page sets any cookie.
-pub(super) fn any(tree: &Tree, pickle: &Body, cookies: Value) -> Result<bool, Rejection> {
-    let end = pickle.len();
+pub(super) fn any(tree: &Tree, pickle: &Pickle<'_>, cookies: Value) -> Result<bool, Rejection> {
+    let end = pickle.end();
     let Some((Class::Cookies, jar)) = tree.object(cookies) else {
         return wrong(tree.at(cookies, end), "cookies are no SimpleCookie");
     };
@@ -26,14 +26,13 @@ pub(super) fn any(tree: &Tree, pickle: &Body, cookies: Value) -> Result<bool, Re
     Ok(found)
 }
 
-fn check_all(pickle: &Body, mut items: Items<'_>) -> Result<(), Rejection> {
+fn check_all(pickle: &Pickle<'_>, mut items: Items<'_>) -> Result<(), Rejection> {
     items.try_for_each(|item| check(pickle, item))
 }
 
-fn check(pickle: &Body, item: Value) -> Result<(), Rejection> {
+fn check(pickle: &Pickle<'_>, item: Value) -> Result<(), Rejection> {
     if let Value::Str(span) = item {
-        let text = pickle.get(span.range()).unwrap_or_default();
-        if text.iter().any(u8::is_ascii_control) {
+        if pickle.get(span).iter().any(u8::is_ascii_control) {
             return wrong(span.range().start, "cookie has a control character");
         }
     }

@@ -1,9 +1,9 @@
 //! The list of headers that a page varies on (`learn_cache_key()`).
 
-use super::wrong;
+use super::{Pickle, wrong};
 use crate::outcome::{Failure, Miss};
+use crate::page::Rejection;
 use crate::page::pickle::{Tree, Value};
-use crate::page::{Body, Rejection};
 
 /// Headers in one list; nobody varies on more.
 const NAMES_MAX: usize = 64;
@@ -39,14 +39,14 @@ impl HeaderList {
     }
 }
 
-pub(super) fn read(tree: &Tree, pickle: &Body) -> Result<HeaderList, Rejection> {
+pub(super) fn read(tree: &Tree, pickle: &Pickle<'_>) -> Result<HeaderList, Rejection> {
     let Some(items) = tree.list(tree.root()) else { return wrong(0, "not a list of headers") };
     let mut list = HeaderList::default();
     let mut varies_on_everything = false;
     for (count, item) in items.enumerate() {
-        let at = tree.at(item, pickle.len());
+        let at = tree.at(item, pickle.end());
         let Value::Str(span) = item else { return wrong(at, "header name is not a string") };
-        let name = pickle.get(span.range()).unwrap_or_default();
+        let name = pickle.get(span);
         if count >= NAMES_MAX || name.len() > NAME_MAX {
             return wrong(at, "header list too large");
         }

@@ -1,12 +1,14 @@
 //! The stored header fields: which of them go to the client.
 
-use super::wrong;
+use super::{Pickle, wrong};
 use crate::outcome::Failure;
-use crate::page::pickle::{Class, PickleError, Span, Tree, Value};
+use crate::page::pickle::{Class, Span, Tree, Value};
 use crate::page::{Body, Header, Rejection};
 
 /// Header fields of one page.
 const FIELDS_MAX: usize = 256;
+/// Room for an ordinary page's fields, so that nothing has to grow.
+const USUAL_FIELDS: usize = 12;
 /// Names and values of all fields together, in bytes.
 const BYTES_MAX: usize = 64 * 1024;
 
@@ -56,39 +58,56 @@ pub(super) struct Fields {
     pub(super) x_accel: bool,
 }
 
+impl Fields {
+    /// Adds a field, or sets it again, where it keeps its place, as in a dict.
+    fn keep(&mut self, header: Header, lower: &[u8], perhaps_again: bool) -> Result<(), Failure> {
+        if perhaps_again {
+            let same = |field: &&mut Header| field.name.eq_ignore_ascii_case(lower);
+            if let Some(slot) = self.kept.iter_mut().find(same) {
+                *slot = header;
+                return Ok(());
+            }
+        }
+        if self.kept.len() == self.kept.capacity() {
+            self.kept.try_reserve(USUAL_FIELDS).map_err(|_| Failure::Memory)?;
+        }
+        self.kept.push(header);
+        Ok(())
+    }
+}
+
+/// One of 64 bits; names that have none in common differ.
+fn mark(name: &[u8]) -> u64 {
+    let end = |byte: Option<&u8>| u32::from(byte.copied().unwrap_or(0));
+    let mixed = end(name.first()) * 5 + end(name.last()) * 11 + end(name.get(name.len() / 2));
+    1 << (mixed % 64)
+}
+
 /// Reads `ResponseHeaders`: in its `_store` a name in lower case leads to the name as it was
 /// written and the value.
-pub(super) fn read(tree: &Tree, pickle: &Body, headers: Value) -> Result<Fields, Rejection> {
-    let end = pickle.len();
+pub(super) fn read(tree: &Tree, pickle: &Pickle<'_>, headers: Value) -> Result<Fields, Rejection> {
+    let end = pickle.end();
     let store = store(tree, pickle, headers);
     let Some(mut pairs) = store.and_then(|store| tree.dict(store)) else {
         return wrong(tree.at(headers, end), "headers are no ResponseHeaders");
     };
     let mut fields = Fields::default();
-    let mut keys: Vec<Span> = Vec::new();
     let mut connection = None;
+    let mut marks = 0;
     let mut bytes = 0;
     while let Some((key, field)) = pairs.pair() {
         let (key, name, value) = field_of(tree, key, field)?;
-        let lower = pickle.get(key.range()).unwrap_or_default();
+        let lower = pickle.get(key);
         let header = header(pickle, lower, name, value)?;
         bytes += header.name.len() + header.value.len();
-        if keys.len() >= FIELDS_MAX || bytes > BYTES_MAX {
+        if fields.kept.len() >= FIELDS_MAX || bytes > BYTES_MAX {
             return wrong(key.range().start, "headers too large");
         }
         match fate(lower) {
             Fate::Kept => {
-                let same = |key: &Span| pickle.get(key.range()) == Some(lower);
-                // A dict keeps the place of a key that is set again.
-                match keys.iter().position(same).and_then(|at| fields.kept.get_mut(at)) {
-                    Some(slot) => *slot = header,
-                    None => {
-                        keys.try_reserve(8).map_err(|_| Failure::Memory)?;
-                        keys.push(key);
-                        fields.kept.try_reserve(8).map_err(|_| Failure::Memory)?;
-                        fields.kept.push(header);
-                    }
-                }
+                let mark = mark(lower);
+                fields.keep(header, lower, marks & mark != 0)?;
+                marks |= mark;
             }
             Fate::Dropped => {}
             Fate::Connection => connection = Some(header.value),
@@ -103,13 +122,13 @@ pub(super) fn read(tree: &Tree, pickle: &Body, headers: Value) -> Result<Fields,
 }
 
 /// The `_store` of `ResponseHeaders`.
-fn store(tree: &Tree, pickle: &Body, headers: Value) -> Option<Value> {
+fn store(tree: &Tree, pickle: &Pickle<'_>, headers: Value) -> Option<Value> {
     let (Class::Headers, id) = tree.object(headers)? else { return None };
     let mut state = tree.state(id)?;
     let mut store = None;
     while let Some((key, value)) = state.pair() {
         if let Value::Str(key) = key {
-            if pickle.get(key.range()) == Some(b"_store") {
+            if pickle.get(key) == b"_store" {
                 store = Some(value);
             }
         }
@@ -130,35 +149,53 @@ fn field_of(tree: &Tree, key: Value, field: Value) -> Result<(Span, Span, Span),
 
 /// A field, checked: its name is a token that its key is the lower case of, its value has no
 /// control characters and is latin-1 (RFC 9110, sections 5.1 and 5.5).
-fn header(pickle: &Body, lower: &[u8], name: Span, value: Span) -> Result<Header, Rejection> {
-    let at = name.range();
-    let written = pickle.get(at.clone()).unwrap_or_default();
-    let same = written.len() == lower.len()
-        && written.iter().zip(lower).all(|(name, key)| name.to_ascii_lowercase() == *key);
+fn header(pickle: &Pickle<'_>, lower: &[u8], name: Span, value: Span) -> Result<Header, Rejection> {
+    let written = pickle.get(name);
+    let at = name.range().start;
+    if written.is_empty() || written.len() != lower.len() {
+        return wrong(at, "header name is not its key's");
+    }
+    let (mut token, mut same) = (true, true);
+    for (&byte, &key) in written.iter().zip(lower) {
+        let expected = lower_of_token(byte);
+        token &= expected != 0;
+        same &= expected == key;
+    }
+    if !token {
+        return wrong(at, "malformed header name");
+    }
     if !same {
-        return wrong(at.start, "header name is not its key's");
+        return wrong(at, "header name is not its key's");
     }
-    if written.is_empty() || !written.iter().all(|&byte| is_token(byte)) {
-        return wrong(at.start, "malformed header name");
-    }
-    Ok(Header { name: pickle.clone().part(at), value: field_value(pickle, value)? })
+    Ok(Header { name: pickle.part(name), value: field_value(pickle, value)? })
 }
 
-/// A value, or reason phrase, as it goes to the client: latin-1, trimmed.
-pub(super) fn field_value(pickle: &Body, span: Span) -> Result<Body, Rejection> {
-    let range = span.range();
-    let text = pickle.get(range.clone()).unwrap_or_default();
-    if !text.iter().all(|&byte| byte == b'\t' || !byte.is_ascii_control()) {
-        return wrong(range.start, "control character in a header");
+/// A value, or reason phrase, as it goes to the client: latin-1, without the blanks around it,
+/// which are no part of it (RFC 9110, section 5.5).
+pub(super) fn field_value(pickle: &Pickle<'_>, span: Span) -> Result<Body, Rejection> {
+    let text = pickle.get(span);
+    let at = span.range().start;
+    // Without an early end this takes many bytes at a time.
+    let (mut control, mut all) = (false, 0);
+    for &byte in text {
+        control |= (byte < b' ' && byte != b'\t') || byte == 0x7f;
+        all |= byte;
     }
-    if !text.is_ascii() {
-        let text = latin1(text).map_err(|what| match what {
-            Some(what) => PickleError { at: range.start, what }.into(),
-            None => Rejection::from(Failure::Memory),
-        })?;
-        return Ok(trimmed(Body::inflated(text)));
+    if control {
+        return wrong(at, "control character in a header");
     }
-    Ok(trimmed(pickle.clone().part(range)))
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let start = text.iter().position(|byte| !blank(byte)).unwrap_or(text.len());
+    let end = text.iter().rposition(|byte| !blank(byte)).map_or(start, |last| last + 1);
+    if all.is_ascii() {
+        return Ok(pickle.part_at(at + start..at + end));
+    }
+    let text = text.get(start..end).unwrap_or_default();
+    match latin1(text) {
+        Ok(text) => Ok(Body::inflated(text)),
+        Err(Some(what)) => wrong(at, what),
+        Err(None) => Err(Failure::Memory.into()),
+    }
 }
 
 fn latin1(text: &[u8]) -> Result<Vec<u8>, Option<&'static str>> {
@@ -172,17 +209,26 @@ fn latin1(text: &[u8]) -> Result<Vec<u8>, Option<&'static str>> {
     Ok(out)
 }
 
-/// Blanks around a value are no part of it (RFC 9110, section 5.5).
-fn trimmed(value: Body) -> Body {
-    let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
-    let Some(start) = value.iter().position(|byte| !blank(byte)) else { return value.part(0..0) };
-    let end = value.iter().rposition(|byte| !blank(byte)).map_or(start, |last| last + 1);
-    value.part(start..end)
-}
-
-/// RFC 9110, section 5.6.2.
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+/// The lower case of a character of a token (RFC 9110, section 5.6.2); 0 for any other.
+fn lower_of_token(byte: u8) -> u8 {
+    const LOWER: [u8; 256] = {
+        let others = b"!#$%&'*+-.^_`|~";
+        let mut lower = [0; 256];
+        let mut byte = 0_u8;
+        while byte < 128 {
+            if byte.is_ascii_alphanumeric() {
+                lower[byte as usize] = byte.to_ascii_lowercase();
+            }
+            byte += 1;
+        }
+        let mut at = 0;
+        while at < others.len() {
+            lower[others[at] as usize] = others[at];
+            at += 1;
+        }
+        lower
+    };
+    LOWER.get(usize::from(byte)).copied().unwrap_or(0)
 }
 
 /// Whether a Connection field names `name`.

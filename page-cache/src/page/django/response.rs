@@ -1,6 +1,6 @@
 //! From the state of a pickled `HttpResponse` to a page.
 
-use super::{cookies, headers, wrong};
+use super::{Pickle, cookies, headers, wrong};
 use crate::outcome::{Failure, Miss};
 use crate::page::pickle::{Class, Items, Tree, Value};
 use crate::page::{Body, Page, Rejection};
@@ -22,11 +22,11 @@ struct Attributes {
 
 impl Attributes {
     /// As in a dict, what is set last counts.
-    fn of(pickle: &Body, mut state: Items<'_>) -> Self {
+    fn of(pickle: &Pickle<'_>, mut state: Items<'_>) -> Self {
         let mut found = Self::default();
         while let Some((key, value)) = state.pair() {
             let Value::Str(key) = key else { continue };
-            let slot = match pickle.get(key.range()).unwrap_or_default() {
+            let slot = match pickle.get(key) {
                 b"headers" => &mut found.headers,
                 b"_container" => &mut found.container,
                 b"cookies" => &mut found.cookies,
@@ -42,8 +42,8 @@ impl Attributes {
     }
 }
 
-pub(super) fn page(tree: &Tree, pickle: &Body, max_size: usize) -> Result<Page, Rejection> {
-    let end = pickle.len();
+pub(super) fn page(tree: &Tree, pickle: &Pickle<'_>, max_size: usize) -> Result<Page, Rejection> {
+    let end = pickle.end();
     let Some((class @ (Class::Response | Class::Rendered), id)) = tree.object(tree.root()) else {
         return wrong(0, "not a response");
     };
@@ -96,7 +96,11 @@ fn status(status: Option<Value>, end: usize) -> Result<u16, Rejection> {
     }
 }
 
-fn reason(tree: &Tree, pickle: &Body, reason: Option<Value>) -> Result<Option<Vec<u8>>, Rejection> {
+fn reason(
+    tree: &Tree,
+    pickle: &Pickle<'_>,
+    reason: Option<Value>,
+) -> Result<Option<Vec<u8>>, Rejection> {
     match reason {
         None | Some(Value::None) => Ok(None),
         Some(Value::Str(span)) => {
@@ -106,13 +110,18 @@ fn reason(tree: &Tree, pickle: &Body, reason: Option<Value>) -> Result<Option<Ve
             bytes.extend_from_slice(&phrase);
             Ok(Some(bytes))
         }
-        Some(other) => wrong(tree.at(other, pickle.len()), "reason is not a string"),
+        Some(other) => wrong(tree.at(other, pickle.end()), "reason is not a string"),
     }
 }
 
 /// The content: a list of bytes objects, nearly always of one, which is not copied.
-fn body(tree: &Tree, pickle: &Body, container: Value, max_size: usize) -> Result<Body, Rejection> {
-    let end = pickle.len();
+fn body(
+    tree: &Tree,
+    pickle: &Pickle<'_>,
+    container: Value,
+    max_size: usize,
+) -> Result<Body, Rejection> {
+    let end = pickle.end();
     let Some(chunks) = tree.list(container) else {
         return wrong(tree.at(container, end), "content is no list");
     };
@@ -128,15 +137,15 @@ fn body(tree: &Tree, pickle: &Body, container: Value, max_size: usize) -> Result
             return Err(Failure::TooLarge.into());
         }
     }
-    let Some(first) = first else { return Ok(pickle.clone().part(0..0)) };
+    let Some(first) = first else { return Ok(pickle.owner.clone().part(0..0)) };
     if first.range().len() == len {
-        return Ok(pickle.clone().part(first.range()));
+        return Ok(pickle.part(first));
     }
     let mut joined = Vec::new();
     joined.try_reserve_exact(len).map_err(|_| Failure::Memory)?;
     for chunk in chunks {
         if let Value::Bytes(span) = chunk {
-            joined.extend_from_slice(pickle.get(span.range()).unwrap_or_default());
+            joined.extend_from_slice(pickle.get(span));
         }
     }
     Ok(Body::inflated(joined))

@@ -1,20 +1,23 @@
 //! The machine: a stack, a memo, and one function for each kind of opcode.
 
+mod containers;
+mod input;
+mod objects;
+
 use super::cycle::has_cycle;
 use super::opcode as op;
-use super::tree::{Cell, Class, END, Id, Kind, Node, Span, Tree, Value};
-use super::{
-    CELLS_MAX, DEPTH_MAX, MEMO_MAX, NAME_MAX, NODES_MAX, OPCODES_MAX, PickleError, STACK_MAX,
-};
+use super::tree::{Kind, Tree, Value};
+use super::{DEPTH_MAX, MEMO_MAX, OPCODES_MAX, PickleError, STACK_MAX};
 use crate::outcome::Failure;
 use crate::page::Rejection;
 
 /// The protocols that are read: those that Django's caches write.
 const PROTOCOLS: std::ops::RangeInclusive<u8> = 3..=5;
 
-/// Room for an ordinary page, so that nothing has to grow.
-const USUAL_MEMO: usize = 96;
-const USUAL_CELLS: usize = 96;
+/// Room for an ordinary page, so that nothing has to grow; each in less than 1 KiB, which
+/// allocators have at hand.
+const USUAL_MEMO: usize = 80;
+const USUAL_CELLS: usize = 64;
 const USUAL_NODES: usize = 32;
 const USUAL_STACK: usize = 64;
 
@@ -69,6 +72,7 @@ fn room<T>(len: usize) -> Result<Vec<T>, Rejection> {
     Ok(vec)
 }
 
+#[inline]
 fn push<T>(vec: &mut Vec<T>, item: T, max: usize, what: &'static str) -> Go {
     if vec.len() >= max {
         return wrong(what);
@@ -110,11 +114,14 @@ impl<'a> Machine<'a> {
         }
         for _ in 0..OPCODES_MAX {
             self.opcode_at = self.at;
-            let opcode = self.byte()?;
-            if opcode == op::STOP {
-                return self.stop();
+            // Three of four opcodes are one of two: asking for them first spares the processor
+            // jumps that it cannot foresee.
+            match self.byte()? {
+                op::MEMOIZE => self.put(self.memoized)?,
+                op::SHORT_BINUNICODE => self.text(1)?,
+                op::STOP => return self.stop(),
+                opcode => self.step(opcode)?,
             }
-            self.step(opcode)?;
         }
         wrong("too many opcodes")
     }
@@ -131,8 +138,6 @@ impl<'a> Machine<'a> {
 
     fn step(&mut self, opcode: u8) -> Go {
         match opcode {
-            op::SHORT_BINUNICODE => self.text(1),
-            op::MEMOIZE => self.put(self.memoized),
             op::BINGET => self.get(1),
             op::TUPLE2 => self.small_tuple(2),
             op::BINUNICODE => self.text(4),
@@ -194,68 +199,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    // What is read of the pickle.
-
-    fn byte(&mut self) -> Go<u8> {
-        let Some(&byte) = self.bytes.get(self.at) else { return wrong("truncated") };
-        self.at += 1;
-        Ok(byte)
-    }
-
-    fn take(&mut self, len: usize) -> Go<(Span, &'a [u8])> {
-        let bytes = self.at.checked_add(len).and_then(|end| self.bytes.get(self.at..end));
-        let Some(bytes) = bytes else { return wrong("truncated") };
-        // In range: the whole pickle is.
-        let span = Span { at: self.at as u32, len: len as u32 };
-        self.at += len;
-        Ok((span, bytes))
-    }
-
-    /// A little-endian number of `width` bytes, at most 8.
-    fn length(&mut self, width: usize) -> Go<usize> {
-        if width == 1 {
-            return Ok(usize::from(self.byte()?));
-        }
-        let (_, digits) = self.take(width)?;
-        let length = digits.iter().rev().fold(0_u64, |sum, &digit| sum << 8 | u64::from(digit));
-        usize::try_from(length).or_else(|_| wrong("truncated"))
-    }
-
-    fn text(&mut self, width: usize) -> Go {
-        let len = self.length(width)?;
-        let (span, bytes) = self.take(len)?;
-        // Python lets surrogates pass here; no header and no name has any.
-        if !bytes.is_ascii() && std::str::from_utf8(bytes).is_err() {
-            return wrong("string is not UTF-8");
-        }
-        self.push(Value::Str(span))
-    }
-
-    fn binary(&mut self, width: usize) -> Go {
-        let len = self.length(width)?;
-        let (span, _) = self.take(len)?;
-        self.push(Value::Bytes(span))
-    }
-
-    fn unsigned(&mut self, width: usize) -> Go {
-        let number = self.length(width)?;
-        self.push(i32::try_from(number).map_or(Value::Number, Value::Int))
-    }
-
-    /// A little-endian number in two's complement; of no bytes, zero.
-    fn signed(&mut self, width: usize) -> Go {
-        let (_, digits) = self.take(width)?;
-        let Some(&highest) = digits.last() else { return self.push(Value::Int(0)) };
-        if width > 4 {
-            return self.push(Value::Number);
-        }
-        let sign = if highest & 0x80 == 0 { 0 } else { -1 };
-        let number = digits.iter().rev().fold(sign, |sum, &digit| sum << 8 | i32::from(digit));
-        self.push(Value::Int(number))
-    }
-
-    // The stack and the memo.
-
+    #[inline]
     fn push(&mut self, value: Value) -> Go {
         push(&mut self.stack, value, STACK_MAX, "stack too high")
     }
@@ -277,6 +221,7 @@ impl<'a> Machine<'a> {
         }
     }
 
+    #[inline]
     fn top(&self) -> Go<Value> {
         let floor = self.marks.last().copied().unwrap_or(0);
         match self.stack.last() {
@@ -285,6 +230,7 @@ impl<'a> Machine<'a> {
         }
     }
 
+    #[inline]
     fn put(&mut self, index: usize) -> Go {
         let value = self.top()?;
         if index == self.memo.len() {
@@ -314,199 +260,5 @@ impl<'a> Machine<'a> {
         };
         self.shared |= matches!(value, Value::Node(_));
         self.push(value)
-    }
-
-    // Containers.
-
-    fn new_node(&mut self, kind: Kind) -> Go<Id> {
-        let at = self.opcode_at as u32;
-        let node = Node { kind, state: None, first: END, last: END, at, depth: 0 };
-        push(&mut self.tree.nodes, node, NODES_MAX, "too many containers")?;
-        // In range: there are at most NODES_MAX.
-        Ok(Id((self.tree.nodes.len() - 1) as u32))
-    }
-
-    fn container(&mut self, kind: Kind) -> Go {
-        let id = self.new_node(kind)?;
-        self.push(Value::Node(id))
-    }
-
-    fn add(&mut self, id: Id, value: Value) -> Go {
-        let cell = self.tree.cells.len() as u32;
-        push(&mut self.tree.cells, Cell { value, next: END }, CELLS_MAX, "too many items")?;
-        self.deepen(id, value)?;
-        let Some(node) = self.tree.nodes.get_mut(id.0 as usize) else { return wrong("node") };
-        let last = node.last;
-        node.last = cell;
-        match self.tree.cells.get_mut(last as usize) {
-            Some(last) => last.next = cell,
-            None => node.first = cell,
-        }
-        Ok(())
-    }
-
-    /// A container is deeper than all that it holds.
-    fn deepen(&mut self, id: Id, value: Value) -> Go {
-        let Value::Node(inner) = value else { return Ok(()) };
-        let inner = self.tree.node(inner).map_or(0, |node| node.depth);
-        if inner >= DEPTH_MAX {
-            return wrong("too deep");
-        }
-        if let Some(node) = self.tree.nodes.get_mut(id.0 as usize) {
-            node.depth = node.depth.max(inner + 1);
-        }
-        Ok(())
-    }
-
-    fn small_tuple(&mut self, len: usize) -> Go {
-        let floor = self.marks.last().copied().unwrap_or(0);
-        match self.stack.len().checked_sub(len) {
-            Some(start) if start >= floor => self.tuple(start),
-            _ => wrong("stack underflow"),
-        }
-    }
-
-    /// The values from `start` on become a tuple.
-    fn tuple(&mut self, start: usize) -> Go {
-        let id = self.new_node(Kind::Tuple)?;
-        self.add_from(id, start)?;
-        self.push(Value::Node(id))
-    }
-
-    /// Moves the values from `start` on into a container.
-    fn add_from(&mut self, id: Id, start: usize) -> Go {
-        let mut at = start;
-        while let Some(&value) = self.stack.get(at) {
-            self.add(id, value)?;
-            at += 1;
-        }
-        self.stack.truncate(start);
-        Ok(())
-    }
-
-    /// The container just below the values from `start` on.
-    fn container_below(&self, start: usize) -> Go<(Kind, Id)> {
-        let floor = self.marks.last().copied().unwrap_or(0);
-        let below = start.checked_sub(1).filter(|&below| below >= floor);
-        match below.and_then(|below| self.stack.get(below)) {
-            Some(&Value::Node(id)) => match self.tree.node(id) {
-                Some(node) => Ok((node.kind, id)),
-                None => wrong("node"),
-            },
-            Some(_) => wrong("not a container"),
-            None => wrong("stack underflow"),
-        }
-    }
-
-    fn append(&mut self, start: usize) -> Go {
-        match self.container_below(start)? {
-            (Kind::List | Kind::Object(Class::Inert), id) => self.add_from(id, start),
-            _ => wrong("append to what is no list"),
-        }
-    }
-
-    fn set_items(&mut self, start: usize) -> Go {
-        let (kind, id) = self.container_below(start)?;
-        let mapping = Kind::Object(Class::Cookies) == kind
-            || Kind::Object(Class::Morsel) == kind
-            || Kind::Object(Class::Inert) == kind;
-        if kind != Kind::Dict && !mapping {
-            return wrong("set item of what is no dict");
-        }
-        let items = self.stack.get(start..).unwrap_or_default();
-        if items.len() % 2 != 0 {
-            return wrong("key without value");
-        }
-        if items.iter().step_by(2).any(|key| !matches!(key, Value::Str(_))) {
-            return wrong("key is not a string");
-        }
-        self.add_from(id, start)
-    }
-
-    // Classes and objects.
-
-    fn slice(&self, span: Span) -> &'a [u8] {
-        self.bytes.get(span.range()).unwrap_or_default()
-    }
-
-    fn stack_global(&mut self) -> Go {
-        let (name, module) = (self.pop()?, self.pop()?);
-        let (Value::Str(module), Value::Str(name)) = (module, name) else {
-            return wrong("name is not a string");
-        };
-        self.push_global(self.slice(module), self.slice(name))
-    }
-
-    fn global(&mut self) -> Go {
-        let (module, name) = (self.line()?, self.line()?);
-        self.push_global(module, name)
-    }
-
-    fn line(&mut self) -> Go<&'a [u8]> {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let end = rest.iter().take(NAME_MAX).position(|&byte| byte == b'\n');
-        let Some(end) = end else { return wrong("unfinished name") };
-        let (_, line) = self.take(end)?;
-        self.at += 1;
-        Ok(line)
-    }
-
-    fn push_global(&mut self, module: &[u8], name: &[u8]) -> Go {
-        match Class::named(module, name) {
-            Some(class) => self.push(Value::Global(class)),
-            None => wrong("class that no page has"),
-        }
-    }
-
-    fn new_object(&mut self) -> Go {
-        let (arguments, class) = (self.pop()?, self.pop()?);
-        let Value::Global(class) = class else { return wrong("object of no class") };
-        let Some(mut given) = self.tree.tuple(arguments) else {
-            return wrong("arguments are no tuple");
-        };
-        match class {
-            Class::SafeString => match (given.next(), given.next()) {
-                (Some(text @ Value::Str(_)), None) => self.push(text),
-                _ => wrong("SafeString of what is no string"),
-            },
-            Class::Inert => self.inert(arguments),
-            Class::Response | Class::Rendered | Class::Headers | Class::Cookies | Class::Morsel => {
-                if given.next().is_some() {
-                    return wrong("object with arguments");
-                }
-                self.container(Kind::Object(class))
-            }
-        }
-    }
-
-    /// An object that nothing is asked of, holding what it would have been made of.
-    fn inert(&mut self, arguments: Value) -> Go {
-        let id = self.new_node(Kind::Object(Class::Inert))?;
-        self.add(id, arguments)?;
-        self.push(Value::Node(id))
-    }
-
-    fn reduce(&mut self) -> Go {
-        let (arguments, callable) = (self.pop()?, self.pop()?);
-        if callable != Value::Global(Class::Inert) || self.tree.tuple(arguments).is_none() {
-            return wrong("call");
-        }
-        self.inert(arguments)
-    }
-
-    fn build(&mut self) -> Go {
-        let (state, object) = (self.pop()?, self.top()?);
-        let Some((class, id)) = self.tree.object(object) else {
-            return wrong("state of no object");
-        };
-        if class != Class::Inert && self.tree.dict(state).is_none() {
-            return wrong("state is no dict");
-        }
-        self.deepen(id, state)?;
-        match self.tree.nodes.get_mut(id.0 as usize) {
-            Some(Node { state: slot @ None, .. }) => *slot = Some(state),
-            _ => return wrong("second state"),
-        }
-        Ok(())
     }
 }

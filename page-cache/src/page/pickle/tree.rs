@@ -107,6 +107,13 @@ pub(super) struct Node {
     pub(super) depth: u16,
 }
 
+impl Node {
+    /// The depth of what holds this.
+    pub(super) fn around(&self) -> u16 {
+        self.depth.saturating_add(1)
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Cell {
     pub(super) value: Value,

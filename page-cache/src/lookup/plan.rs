@@ -1,0 +1,75 @@
+//! Where the page of a request may lie, and how its value is read.
+
+use std::rc::Rc;
+
+use super::memory::Memory;
+use crate::directive::Format;
+use crate::key::CacheKey;
+use crate::key::django::DjangoKeys;
+use crate::key::vary::{Forms, VaryForm};
+use crate::page::body::{self, BodyOptions};
+use crate::page::django::{self, DjangoOptions};
+use crate::page::{Page, Rejection};
+use crate::pipeline::Value;
+
+/// How the value of a page is read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Reading {
+    /// `format=`
+    pub format: Format,
+    /// The largest value, inflated, and the largest body, in bytes
+    /// (`rust_page_cache_max_size`).
+    pub max_size: usize,
+    /// memcached flag bits that mark a value as gzip (`rust_page_cache_gzip_flag`).
+    pub gzip_flag: u32,
+}
+
+impl Reading {
+    pub(super) fn django(self) -> DjangoOptions {
+        DjangoOptions { max_size: self.max_size, gzip_flag: self.gzip_flag }
+    }
+
+    pub(super) fn page(self, value: &Rc<Value>) -> Result<Page, Rejection> {
+        match self.format {
+            Format::Django => django::decode(value, &self.django()),
+            Format::Body => {
+                let options = BodyOptions { max_size: self.max_size, gzip_flag: self.gzip_flag };
+                Ok(body::decode(value, &options)?)
+            }
+        }
+    }
+}
+
+/// Where the page of a request may lie.
+#[derive(Debug)]
+pub enum Plan {
+    /// Under one key.
+    Key {
+        /// The key.
+        key: CacheKey,
+        /// How its value is read.
+        reading: Reading,
+    },
+    /// Where Django's cache middleware puts it.
+    Django(DjangoPlan),
+}
+
+/// A look-up of Django's two keys.
+#[derive(Debug)]
+pub struct DjangoPlan {
+    /// The keys of the URI.
+    pub keys: DjangoKeys,
+    /// The request is HEAD: a page stored for HEAD will do where there is none for GET.
+    pub head: bool,
+    /// The form of the Vary digest (`django=`); to be found out if there is none.
+    pub form: Option<VaryForm>,
+    /// How the value of the page is read.
+    pub reading: Reading,
+}
+
+impl DjangoPlan {
+    /// The forms to ask for first.
+    pub(super) fn wanted(&self, memory: &Memory) -> Forms {
+        self.form.map_or_else(|| memory.forms(), Forms::from)
+    }
+}

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import django
 import pytest
 import redis
+
 from servers import Memcached, Redis
 
 FIXTURES = pathlib.Path(__file__).parents[2] / "t" / "fixtures"

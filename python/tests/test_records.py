@@ -8,11 +8,12 @@ import pickle
 from urllib.parse import unquote_to_bytes
 
 import pytest
-from conftest import records
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpResponse
 from django.test import override_settings
+
+from conftest import records
 from rust_page_cache import djanginxed, djanginxed_readme, nginx_redis_cache, soyrex
 from rust_page_cache.keys import Page
 
@@ -139,7 +140,9 @@ def test_there_are_enough_records() -> None:
 
 
 @pytest.mark.parametrize(
-    ("recipe", "record"), [(entry[0], entry[2]) for entry in SAME_PATH], ids=[e[1] for e in SAME_PATH]
+    ("recipe", "record"),
+    [(entry[0], entry[2]) for entry in SAME_PATH],
+    ids=[e[1] for e in SAME_PATH],
 )
 def test_careless_key_and_value(recipe, record, memcached, redis_client) -> None:
     body = base64.b64decode(record["expect"].get("response", record["django_first"])["body_b64"])
@@ -186,5 +189,3 @@ def test_a_url_is_the_page_that_its_request_asks_for(record) -> None:
     host = next(value for name, value in request["headers"] if name.lower() == "host")
     page = Page.from_url(f"{request['scheme']}://{host}{request['target']}")
     assert (page.host, page.full_path) == (asked.host, asked.full_path)
-
-

@@ -2,10 +2,11 @@
 
 Beside the pages the cache holds, for every path, an index of the URLs that were stored, so that
 deleting a path deletes every query string and host of it. The index is a table of ``VARIANTS``
-slots, one entry of the cache each: a URL may stand in four of them, by its digest. A URL that finds
-all four taken takes the place of another one, whose page is deleted. So a page is never stored
-without its slot, writers take different free slots, and the index is bounded. What the store itself
-drops for want of memory, it may drop from the index first.
+slots, one entry of the cache each. A URL may stand in six of them, by its digest: two of the first
+few, which are all that most paths ever need, and four of the whole table; once one of these was
+used, a flag says so. A URL that finds all six taken takes the place of another one, whose page is
+deleted. So a page is never stored without its slot, writers take different free slots, and the
+index is bounded. What the store itself drops for want of memory, it may drop from the index first.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import hashlib
 import json
 import uuid
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 from django.conf import settings
 from django.core.cache import CacheHandler, caches
@@ -30,7 +31,10 @@ from .keys import Page, Recipe
 PURGE_REMEMBERED = 300
 # A slot outlives its page, so that a page always has one.
 SLOT_MARGIN = 60
-_WAYS = 4
+# The slots that every purge reads, and how many of them, and of all, may hold a URL.
+_NARROW = 8
+_NARROW_WAYS = 2
+_WIDE_WAYS = 4
 
 
 class _PrefixedCaches:
@@ -146,8 +150,7 @@ class PageStore:
         cache.set(self._generation_key(path), mark, PURGE_REMEMBERED)
         keys = set()
         slots = []
-        names = [self._slot_key(path, number) for number in range(get_options().variants)]
-        for name, value in (cache.get_many(names) if names else {}).items():
+        for name, value in self._index(cache, path).items():
             entry = _entry(value)
             if entry and (only is None or self._is_same(only, entry[1], entry[2])):
                 keys.add(entry[0])
@@ -163,7 +166,7 @@ class PageStore:
         path = ticket.page.path
         generation_key = self._generation_key(path)
         names = self._slot_keys(ticket)
-        found = cache.get_many([generation_key, *names])
+        found = cache.get_many([generation_key, self._slot_key(path, "wide"), *names])
         if _text(found.get(generation_key)) != ticket.generation:
             return False
         if names:
@@ -187,14 +190,36 @@ class PageStore:
             if entry and entry[0] == ticket.key:
                 cache.set(name, value, keep)
                 return
-        for name in names:
+        for way, name in enumerate(names):
+            if name in found:
+                continue
+            if way >= _NARROW_WAYS:
+                self._widen(page.path, found)
             # add() leaves a slot alone that another process has just taken.
-            if name not in found and cache.add(name, value, keep):
+            if cache.add(name, value, keep):
                 return
         evicted = _entry(found.get(names[0]))
         if evicted:
             cache.delete(evicted[0])
         cache.set(names[0], value, keep)
+
+    def _widen(self, path: str, found: dict[str, Any]) -> None:
+        name = self._slot_key(path, "wide")
+        if name not in found:
+            self.cache.set(name, b"wide", None)
+
+    def _index(self, cache: BaseCache, path: str) -> dict[str, Any]:
+        """All slots of a path that are taken."""
+        slots = get_options().variants
+        if not slots:
+            return {}
+        wide = self._slot_key(path, "wide")
+        narrow = [self._slot_key(path, number) for number in range(min(slots, _NARROW))]
+        found: dict[str, Any] = cache.get_many([wide, *narrow])
+        if found.pop(wide, None) is not None and slots > _NARROW:
+            rest = [self._slot_key(path, number) for number in range(_NARROW, slots)]
+            found.update(cache.get_many(rest))
+        return found
 
     def _certain_keys(self, path: str, only: Optional[Page], hosts: tuple[str, ...]) -> set[str]:
         full_path = only.full_path if only else path
@@ -219,16 +244,17 @@ class PageStore:
     def _generation_key(self, path: str) -> str:
         return f"rust_page_cache.{self._digest(path)}.purged"
 
-    def _slot_key(self, path: str, number: int) -> str:
+    def _slot_key(self, path: str, number: Union[int, str]) -> str:
         return f"rust_page_cache.{self._digest(path)}.{number}"
 
     def _slot_keys(self, ticket: Ticket) -> list[str]:
         slots = get_options().variants
         if not slots:
             return []
-        digest = hashlib.md5(ticket.key.encode(), usedforsecurity=False).digest()
-        numbers = (int.from_bytes(digest[way * 4 : way * 4 + 4], "big") for way in range(_WAYS))
-        return [self._slot_key(ticket.page.path, number % slots) for number in numbers]
+        digest = hashlib.sha256(ticket.key.encode()).digest()
+        draws = (int.from_bytes(digest[at : at + 4], "big") for at in range(0, 32, 4))
+        sizes = [min(slots, _NARROW)] * _NARROW_WAYS + [slots] * _WIDE_WAYS
+        return [self._slot_key(ticket.page.path, draw % size) for size, draw in zip(sizes, draws)]
 
 
 def _text(value: object) -> Optional[str]:

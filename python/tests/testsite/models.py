@@ -1,4 +1,5 @@
 from django.db import models
+
 from rust_page_cache import purge_on_change, purges_pages
 
 

@@ -52,12 +52,8 @@ CACHES = {
         CLIENT_CLASS="rust_page_cache.clients.DefaultClient",
         COMPRESSOR="django_redis.compressors.zlib.ZlibCompressor",
     ),
-    "django-redis-herd": _redis(
-        _DJANGO_REDIS, CLIENT_CLASS="rust_page_cache.clients.HerdClient"
-    ),
-    "django-redis-shard": _redis(
-        _DJANGO_REDIS, CLIENT_CLASS="rust_page_cache.clients.ShardClient"
-    ),
+    "django-redis-herd": _redis(_DJANGO_REDIS, CLIENT_CLASS="rust_page_cache.clients.HerdClient"),
+    "django-redis-shard": _redis(_DJANGO_REDIS, CLIENT_CLASS="rust_page_cache.clients.ShardClient"),
     "locmem": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
 }
 try:

@@ -5,6 +5,7 @@ from collections import Counter
 from django.http import HttpResponse, StreamingHttpResponse
 from django.template import engines
 from django.template.response import TemplateResponse
+
 from rust_page_cache import djanginxed, djanginxed_readme, nginx_redis_cache
 
 renders = Counter()

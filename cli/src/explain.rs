@@ -217,7 +217,7 @@ impl Explanation<'_> {
             (None, _) => "the store has no such key",
             (Some(_), None) => {
                 "there is no header list: Django's middleware has stored nothing for this URI, \
-                 language and time zone"
+                 prefix, language and time zone"
             }
             (Some(_), Some(list)) if list.is_empty() => {
                 "there is a header list, but no page: it has expired or was deleted"

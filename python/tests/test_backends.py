@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import Client, override_settings
 
 from rust_page_cache import purge_path
+from rust_page_cache.clients import DefaultClient
 from rust_page_cache.serializers import RawSerializer
 
 MEMCACHED = [alias for alias in ("default", "pylibmc") if alias in settings.CACHES]
@@ -126,13 +127,6 @@ def test_old_pickles_are_refused() -> None:
 
 
 def test_client_needs_the_pickle_serializer() -> None:
-    values = {
-        **settings.CACHES["django-redis-client"],
-        "OPTIONS": {
-            "CLIENT_CLASS": "rust_page_cache.clients.DefaultClient",
-            "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
-        },
-    }
-    settings_of = override_settings(CACHES={"default": values})
-    with settings_of, pytest.raises(ImproperlyConfigured, match="JSONSerializer"):
-        caches["default"].set("a", 1)
+    params = {"OPTIONS": {"SERIALIZER": "django_redis.serializers.json.JSONSerializer"}}
+    with pytest.raises(ImproperlyConfigured, match="JSONSerializer: remove SERIALIZER"):
+        DefaultClient(settings.CACHES["redis"]["LOCATION"], params, None)

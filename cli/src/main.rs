@@ -85,7 +85,6 @@ fn usage(error: &clap::Error) -> ExitCode {
     }
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     let message = error.render().to_string();
-    // As a message without anything else on the line looks.
     eprint!("{}", pages::redacted(&message, &arguments));
     ExitCode::from(FAILED)
 }

@@ -32,7 +32,8 @@ my @directives = (
 
     # The parameters, in any order.
     'rust_page_cache memcached://pages key=raw prefix=a uri=b namespace=c format=body fallback=next',
-    'rust_page_cache memcached://pages fallback=@fallback format=body namespace=$host uri=$uri prefix=$scheme key=md5',
+    'rust_page_cache memcached://pages fallback=@fallback format=body namespace=$host uri=$uri '
+        . 'prefix=$scheme key=md5',
     'rust_page_cache memcached://pages prefix= uri= namespace= key=prefix',
     'rust_page_cache memcached://pages key=md5 "prefix=a b" "uri=$uri$is_args$args"',
     'rust_page_cache memcached://pages key=raw prefix=a=b',
@@ -90,7 +91,8 @@ accepted('in http, where other servers have no @django', http => "$cache;");
 accepted('two that fall back to each other',
     server => "location \@a { $cache fallback=\@b; } location \@b { $cache fallback=\@a; }");
 accepted('an upstream that is also proxied to',
-    http => $upstream, server => "location / { rust_page_cache memcached://pages key=raw; proxy_pass http://pages; }");
+    http   => $upstream,
+    server => 'location / { rust_page_cache memcached://pages key=raw; proxy_pass http://pages; }');
 
 # A server of an upstream without a port would be asked on port 80.
 my ($status, $output) = nginx_test(

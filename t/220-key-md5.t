@@ -54,7 +54,8 @@ stored
 === the host and the full path, from the core RedisCache
 --- config
     location / {
-        rust_page_cache $TEST_NGINX_REDIS/1 key=md5 uri=$http_host$rust_page_cache_full_path namespace=:1: fallback=@fallback;
+        rust_page_cache $TEST_NGINX_REDIS/1 key=md5 uri=$http_host$rust_page_cache_full_path
+            namespace=:1: fallback=@fallback;
     }
     location @fallback {
         return 200 "fallback\n";

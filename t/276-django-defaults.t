@@ -27,6 +27,9 @@ my $nginx = nginx(server => <<"CONF");
     location /uri/ {
         rust_page_cache @{[memcached->uri]} uri=https://www.example.com\$rust_page_cache_full_path;
     }
+    location /long/ {
+        rust_page_cache @{[memcached->uri]} prefix=@{['p' x 200]};
+    }
     location \@django {
         return 200 "fallback\\n";
     }
@@ -77,6 +80,10 @@ put(memcached, "no suffix\n", uri => 'http://example.com/without/', suffix => ''
 is $nginx->get('/without/', Host => 'example.com')->body, "no suffix\n", 'neither language nor zone';
 put(memcached, "given\n", uri => 'https://www.example.com/uri/?a');
 is $nginx->get('/uri/?a', Host => 'example.com')->body, "given\n", 'a URI of our own';
+
+my $asked = memcached->stat('cmd_get');
+is $nginx->get('/long/', Host => 'example.com')->cache, 'BYPASS key', 'a key that memcached cannot take';
+is memcached->stat('cmd_get'), $asked, 'is not asked for';
 
 $nginx->finish;
 

@@ -54,7 +54,8 @@ for my $turn (2 .. 4) {
     my $before = () = $store->commands;
     is $nginx->get('/page', Cookie => 'a=1')->body, "stored\n", "number $turn: a hit";
     my @new = ($store->commands)[$before .. $before + 2];
-    is_deeply [sort grep { defined } @new], ['answer', 'get list', 'get page'], "number $turn: one round trip";
+    is_deeply [sort grep { defined } @new], ['answer', 'get list', 'get page'],
+        "number $turn: one round trip";
 }
 
 # No list, no second round trip.

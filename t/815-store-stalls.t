@@ -10,7 +10,7 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 
 use RustPageCache;
-use Time::HiRes qw(time);
+use Time::HiRes qw(sleep time);
 
 my %store = (memcached => memcached, redis => redis);
 
@@ -68,6 +68,13 @@ my $begin = time;
 is $nginx->get('/page')->cache, 'ERROR timeout', 'the default: timeout';
 cmp_ok time - $begin, '>=', 0.2, 'the default: not before a quarter of a second';
 cmp_ok time - $begin, '<', 1, 'the default: and soon after it';
+
+# One probe at a time, and fewer and fewer.
+my $opened = $silent->connections;
+sleep 1.5;
+is $nginx->get('/page')->cache, 'ERROR down', 'the default: still down';
+cmp_ok $silent->connections - $opened, '<=', 10, 'the default: probed now and then';
+cmp_ok $silent->connections - $opened, '>=', 1, 'the default: but probed';
 $nginx->finish('the default');
 
 done_testing;

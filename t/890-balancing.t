@@ -21,6 +21,7 @@ memcached->set($_, "first\n")
     for '/dead', '/backup', '/all-but-one', '/all-but-backup', '/plain', '/weight';
 $other->set($_, "second\n") for '/plain', '/weight';
 
+my @upstreams = qw(dead backup all-but-one all-but-backup hash plain weight);
 my $nginx = nginx(
     errors => [(map { "127.0.0.1:$_" } $dead, $dead2, $dead3), 'no live upstreams'],
     http   => <<"CONF",
@@ -57,7 +58,7 @@ my $nginx = nginx(
         server $second;
     }
 CONF
-    server => "location \@django { return 200 fallback; }\n" . join "\n", map { <<"CONF" } qw(dead backup all-but-one all-but-backup hash plain weight)
+    server => join "\n", 'location @django { return 200 fallback; }', map { <<"CONF" } @upstreams
     location /$_ {
         rust_page_cache memcached://$_ key=raw;
         add_header X-Cache \$rust_page_cache_status;

@@ -42,8 +42,10 @@ $SIG{INT} = $SIG{TERM} = sub { exit 130 };
 sub scratch () { return "$scratch" }
 
 sub module_path () {
-    return $ENV{TEST_NGINX_MODULE}
+    my $path = $ENV{TEST_NGINX_MODULE}
         // "$root/target/module/ngx_http_rust_page_cache_module.so";
+    -e $path or die "$path is not there: run scripts/build, or set TEST_NGINX_MODULE\n";
+    return $path;
 }
 
 sub nginx_binary () { return $ENV{TEST_NGINX_BINARY} // 'nginx' }

@@ -88,7 +88,8 @@ sub pickled_list (@names) {
 # status, reason; headers => [[name, value], ...]; cookies => [[name, value], ...];
 # body => bytes, or chunks => [bytes, ...]
 sub pickled_page (%page) {
-    my $fields = join '', map { str(lc $_->[0]) . str($_->[0]) . str($_->[1]) . "\x86" } @{$page{headers} // []};
+    my $fields = join '', map { str(lc $_->[0]) . str($_->[0]) . str($_->[1]) . "\x86" }
+        @{$page{headers} // []};
     my $chunks = join '', map { blob($_) } @{$page{chunks} // [$page{body} // '']};
     my %state  = (
         headers => instance('django.http.response', 'ResponseHeaders',
@@ -111,8 +112,8 @@ sub cookies ($cookies) {
     my $items = '';
     for my $cookie (@$cookies) {
         my ($name, $value) = @$cookie;
-        my %attribute = map { $_ => str('') } qw(expires path comment domain max-age secure httponly version samesite);
-        my $attributes = join '', map { str($_) . $attribute{$_} } sort keys %attribute;
+        my $attributes = join '', map { str($_) . str('') }
+            qw(expires path comment domain max-age secure httponly version samesite);
         my $state = '}(' . str('key') . str($name) . str('value') . str($value)
             . str('coded_value') . str($value) . 'u';
         $items .= str($name) . instance('http.cookies', 'Morsel') . "($attributes" . 'u' . $state . 'b';

@@ -78,8 +78,10 @@ sub ask ($self, $version, $kind, $request, %parameter) {
 
 # What the directive has to say for a record, told from the key that Django made.
 sub parameters ($record, $key) {
-    my ($namespace, $prefix)
-        = $key =~ /^(.*?)views\.decorators\.cache\.cache_(?:header|page)\.(.*?)(?:\.GET|\.HEAD)?\.[0-9a-f]{32}/s;
+    my ($namespace, $prefix) = $key =~ m{
+        ^ (.*?) views\.decorators\.cache\.cache_(?:header|page)\.
+        (.*?) (?:\.GET|\.HEAD)? \.[0-9a-f]{32}
+    }sx;
     my %parameter = (
         prefix    => $prefix,
         namespace => $namespace,
@@ -102,7 +104,8 @@ my %incomparable = map { $_ => 1 } qw(
 
 # The header fields of a response, comparable: sorted `name: value`.
 sub comparable_fields (@fields) {
-    return sort map { lc($_->[0]) . ": " . $_->[1] =~ s{^\s+|\s+$}{}gr } grep { !$incomparable{lc $_->[0]} } @fields;
+    return sort map { lc($_->[0]) . ': ' . $_->[1] =~ s{^\s+|\s+$}{}gr }
+        grep { !$incomparable{lc $_->[0]} } @fields;
 }
 
 # Strings of the records are views of bytes.

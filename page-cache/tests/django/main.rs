@@ -8,5 +8,6 @@ mod mutations;
 mod pages;
 mod pickles;
 mod recorded;
+mod rest;
 mod sequences;
 mod support;

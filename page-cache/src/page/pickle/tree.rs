@@ -46,12 +46,18 @@ impl Class {
             (b"http.cookies", b"SimpleCookie") => Some(Self::Cookies),
             (b"http.cookies", b"Morsel") => Some(Self::Morsel),
             (b"django.utils.safestring", b"SafeString") => Some(Self::SafeString),
-            (b"builtins", b"dict" | b"list")
+            (b"builtins", b"dict" | b"list" | b"str")
             | (b"collections", b"OrderedDict" | b"defaultdict")
             | (b"rest_framework.utils.serializer_helpers", b"ReturnDict" | b"ReturnList")
             | (b"datetime", b"date" | b"datetime" | b"time" | b"timedelta" | b"timezone")
             | (b"decimal", b"Decimal")
-            | (b"uuid", b"UUID") => Some(Self::Inert),
+            | (b"uuid", b"UUID")
+            // Texts that are translated late: their function is named beside its arguments.
+            | (b"django.utils.functional", b"_lazy_proxy_unpickle")
+            | (
+                b"django.utils.translation",
+                b"gettext" | b"ngettext" | b"pgettext" | b"npgettext",
+            ) => Some(Self::Inert),
             _ => None,
         }
     }

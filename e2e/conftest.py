@@ -20,7 +20,7 @@ pytest.register_assert_rewrite("harness.compare")
 
 from harness import compare, django, nginx, processes  # noqa: E402
 
-SITES = ["views", "whole_site", "whole_site_abroad", "zone_only"]
+SITES = ["views", "whole_site", "whole_site_abroad", "zone_only", "language_only"]
 LINES = django.lines()
 
 
@@ -62,17 +62,23 @@ class Side:
 
     numbers = itertools.count(1)
 
-    def __init__(self, server, port, site, version, optional):
+    def __init__(self, server, port, site, version, optional, tls=False):
         self.server, self.port, self.site = server, port, site
         self.version, self.optional = version, optional
-        self.django = site.get
+        self.tls = tls
 
     def needs(self, package):
         if package not in self.optional:
             pytest.skip(f"no {package} for Django {self.version} on its Python")
 
     def nginx(self, target, method="GET", **request):
-        return self.server.get(target, method, port=self.port, **request)
+        return self.server.get(target, method, port=self.port, tls=self.tls, **request)
+
+    def django(self, target, method="GET", headers=(), **request):
+        """As nginx passes it on."""
+        scheme = "https" if self.tls else "http"
+        headers = [*headers, ("X-Forwarded-Proto", scheme)]
+        return self.site.get(target, method, headers=headers, **request)
 
     def fresh(self, path):
         """A target below `path` that nobody has asked for."""
@@ -146,9 +152,10 @@ def served(line, about, stores, below):
         server, ports = nginx.sites(about[0], sites, stores, below / "nginx")
         stack.callback(server.stop)
         server.ready()
-        yield {
+        sides = {
             name: Side(server, ports[name], site.ready(), *about) for name, site in sites.items()
         }
+        yield {**sides, "tls": Side(server, ports["tls"], sites["views"], *about, tls=True)}
 
 
 @pytest.fixture
@@ -173,6 +180,18 @@ def abroad(served):
 def zone_only(served):
     """The site without translations."""
     return served["zone_only"]
+
+
+@pytest.fixture
+def language_only(served):
+    """The site without time zones."""
+    return served["language_only"]
+
+
+@pytest.fixture
+def tls(served):
+    """The site with `cache_page()`, over https."""
+    return served["tls"]
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Every cache backend that nginx can read: MISS, HIT as Django's own, and deletions seen at once."""
+"""Every cache backend that nginx can read: MISS, then Django's own HIT; deletions seen at once."""
 
 import pytest
 

@@ -1,5 +1,7 @@
 """What settings make of the keys, and the cache middleware in its usual place."""
 
+import gzip
+
 
 def test_the_middleware_with_prefixes(whole):
     """CACHE_MIDDLEWARE_KEY_PREFIX, KEY_PREFIX, VERSION; USE_I18N and USE_TZ off."""
@@ -29,7 +31,33 @@ def test_language_and_zone(abroad):
 
 def test_zone_without_language(zone_only):
     key = zone_only.stored(zone_only.fresh("/default/here/")).get("X-Cache-Key")
-    assert key.endswith(".Asia/Kolkata") and ".en-us" not in key
+    assert key.endswith(".Asia/Kolkata")
+    assert ".en-us" not in key
+
+
+def test_language_without_zone(language_only):
+    key = language_only.stored(language_only.fresh("/default/here/")).get("X-Cache-Key")
+    assert key.endswith(".pt-br")
+
+
+def test_https(views, tls):
+    """The scheme is part of the key."""
+    target = tls.fresh("/default/text/")
+    key = tls.stored(target).get("X-Cache-Key")
+    assert views.stored(target).get("X-Cache-Key") != key
+    meta = '{"HTTP_X_FORWARDED_PROTO": "https"}'
+    assert tls.site.delete(target, "default", meta=meta) == key
+    tls.misses(target)
+    views.hits(target)
+
+
+def test_stored_compressed(whole):
+    """GZipMiddleware within the cache middleware: nginx sends what it has made."""
+    target = whole.fresh("/text/")
+    plain = whole.stored(target)
+    compressed = whole.stored(target, headers=[("Accept-Encoding", "gzip")])
+    assert compressed.get("Content-Encoding") == "gzip"
+    assert gzip.decompress(compressed.body) == plain.body
 
 
 def test_cleared(whole, abroad):

@@ -75,5 +75,5 @@ class Site:
         assert self.control("clear", cache=cache)
 
     def delete(self, path, cache, **more):
-        """Deletes a page by Django's own means; its key as the store sees it, None if it had none."""
+        """Deletes a page by Django's own means; its key as the store sees it, or None."""
         return self.control("delete", path=path, cache=cache, host=client.HOST, **more)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 from pathlib import Path
 
 from . import client
@@ -18,8 +19,6 @@ class Nginx:
 
     def __init__(self, conf, ports, folder):
         folder.mkdir()
-        # Workers, which are another user's, have to reach the folders that nginx makes here.
-        folder.chmod(0o755)
         path = folder / "nginx.conf"
         path.write_text(conf)
         self.folder, self.port = folder, ports[0]
@@ -50,13 +49,15 @@ class Nginx:
 
 def sites(django, served, stores, folder):
     """e2e/nginx/sites.conf; the nginx, and the port by name of settings."""
-    ports = dict(zip(served, free_ports(len(served))))
+    names = [*served, "tls"]
+    ports = dict(zip(names, free_ports(len(names)), strict=False))
     values = {
         "MODULE": MODULE,
         "USER": user(),
         "DJANGO": django,
         "MEMCACHED": stores["memcached"].address,
         "REDIS": stores["redis"].address,
+        "CERTIFICATE": str(certificate(folder.parent)),
         **{name: site.address for name, site in served.items()},
         **{f"{name}_PORT": str(port) for name, port in ports.items()},
     }
@@ -65,30 +66,47 @@ def sites(django, served, stores, folder):
     return Nginx(conf, list(ports.values()), folder), ports
 
 
+def certificate(folder):
+    """A key and its certificate, for this run."""
+    path = folder / "certificate.pem"
+    command = "openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:P-256".split(" ")
+    command += ["-subj", f"/CN={client.HOST}", "-days", "1", "-keyout", path, "-out", path]
+    subprocess.run(command, check=True, capture_output=True)
+    return path
+
+
+# For what the tests look at, and where nginx may write.
+SEEN = """
+    add_header X-Cache $rust_page_cache_status always;
+    add_header X-Cache-Reason $rust_page_cache_reason always;
+    add_header X-Cache-Key $rust_page_cache_key always;
+"""
+FOLDERS = """
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+"""
+
+
 def shipped(name, site, stores, folder):
-    """A file of nginx-conf/ as it stands, but for ports and paths, and for what the tests look at."""
+    """A file of nginx-conf/ as it stands, but for ports, paths and what the tests look at."""
     [port] = free_ports(1)
     text = (ROOT / "nginx-conf" / name).read_text()
-    replacements = {
-        f"modules/{NAME}": MODULE,
-        "127.0.0.1:8080": f"127.0.0.1:{port}",
-        "127.0.0.1:8000": site.address,
-        "127.0.0.1:6379": stores["redis"].address,
-        "127.0.0.1:11211": stores["memcached"].address,
-    }
-    for old, new in replacements.items():
-        assert old in text or old.endswith("11211"), f"{name} has no {old}"
+    for old, new in [
+        (f"modules/{NAME}", MODULE),
+        ("127.0.0.1:8080", f"127.0.0.1:{port}"),
+        ("127.0.0.1:8000", site.address),
+        ("127.0.0.1:6379", stores["redis"].address),
+    ]:
+        assert old in text, f"{name} has no {old}"
         text = text.replace(old, new)
-    temp = " ".join(f"{kind}_temp_path {kind};" for kind in ("proxy", "fastcgi", "uwsgi", "scgi"))
-    seen = "add_header X-Cache $rust_page_cache_status always;\n" + (
-        "add_header X-Cache-Reason $rust_page_cache_reason always;\n"
-        "add_header X-Cache-Key $rust_page_cache_key always;\n"
-    )
     # The last location is the site's; fields of an outer level are not inherited into it.
     before, mark, after = text.rpartition("add_header ")
-    text = f"{user()} daemon off;\n" + before + seen + mark + after
-    text = text.replace("http {", f"http {{ client_body_temp_path body; {temp}", 1)
-    return Nginx(text, [port], folder)
+    text = before + SEEN + mark + after
+    text = text.replace("http {", "http {" + FOLDERS, 1)
+    return Nginx(f"{user()} daemon off;\n{text}", [port], folder)
 
 
 def user():

@@ -99,6 +99,12 @@ def by_headers(request, rest):
     return HttpResponse("beta " + request.headers.get("X-Beta", "none"))
 
 
+def by_switch(request, rest):
+    """A page that comes to vary on another header."""
+    vary = "X-Beta" if "X-Switch" in request.headers else "Cookie"
+    return HttpResponse(f"varies on {vary}", headers={"Vary": vary})
+
+
 @vary_on_headers("Accept-Language")
 def by_language(request, rest):
     return HttpResponse("language " + request.headers.get("Accept-Language", "none"))
@@ -172,6 +178,7 @@ PAGES = {
         ("by-cookie", by_cookie),
         ("by-encoding", by_encoding),
         ("by-headers", by_headers),
+        ("by-switch", by_switch),
         ("by-language", by_language),
         ("vary-star", vary_star),
         ("missing", missing),

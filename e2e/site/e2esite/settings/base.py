@@ -10,6 +10,8 @@ REDIS = os.environ["E2E_REDIS"]
 
 SECRET_KEY = "only for tests on loopback"
 ALLOWED_HOSTS = ["*"]
+# nginx says so; see nginx-conf/django-stock.conf.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 ROOT_URLCONF = "e2esite.urls"
 WSGI_APPLICATION = "e2esite.wsgi.application"
 

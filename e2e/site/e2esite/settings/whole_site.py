@@ -1,10 +1,11 @@
-"""The site whose pages are all stored by the cache middleware, in memcached."""
+"""The site whose pages are all stored by the cache middleware, compressed, in memcached."""
 
 from .base import *  # noqa: F403
 from .base import MIDDLEWARE, memcached
 
 MIDDLEWARE = [
     "django.middleware.cache.UpdateCacheMiddleware",
+    "django.middleware.gzip.GZipMiddleware",
     *MIDDLEWARE,
     "django.middleware.cache.FetchFromCacheMiddleware",
 ]

@@ -36,8 +36,10 @@ my $scratch = File::Temp->newdir(
     CLEANUP => !$ENV{TEST_NGINX_NO_CLEAN},
 );
 
-# A signal must run END, or the stores would outlive the test.
-$SIG{INT} = $SIG{TERM} = sub { exit 130 };
+# A signal must run END, or the stores would outlive the test; PIPE comes where
+# nobody reads the results any more. A second one must not cut END short.
+my @signals = qw(HUP INT PIPE TERM);
+@SIG{@signals} = (sub { @SIG{@signals} = ('IGNORE') x @signals; exit 130 }) x @signals;
 
 sub scratch () { return "$scratch" }
 

@@ -51,7 +51,7 @@ sub fork_child ($code) {
     my $pid = fork // die "fork: $!\n";
     if (!$pid) {
         setpgrp;
-        $SIG{INT} = $SIG{TERM} = $SIG{CHLD} = 'DEFAULT';
+        $SIG{$_} = 'DEFAULT' for qw(CHLD HUP INT PIPE TERM);
         eval { $code->(); 1 } or print STDERR "# child: $@";
         POSIX::_exit(0);
     }

@@ -2,6 +2,7 @@
 
 Among them what the stock page cache got wrong in CVE-2026-6907 (Vary: *), -8404 (the case of
 Cache-Control), -48587 (blanks in Vary), -35193 (Authorization), -48588 (unrelated cookies).
+CVE-2026-113593 (a header that is absent, one that is empty) cannot come up: no key holds a header.
 """
 
 from __future__ import annotations

@@ -267,7 +267,7 @@ def _entry(value: object) -> Optional[tuple[str, str, str]]:
         return None
     try:
         entry = json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(entry, list) or len(entry) != 3:
         return None

@@ -1,6 +1,7 @@
 //! Stock Django's pages: its keys, its pickles, its conversations.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod compressed;
 mod conversation;
 mod decoder;
 mod machine;

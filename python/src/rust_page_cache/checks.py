@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Optional
 
 from django.conf import settings
@@ -25,6 +25,13 @@ _BACKENDS = (
     "django.core.cache.backends.memcached.PyMemcacheCache, "
     "django.core.cache.backends.redis.RedisCache, or django_redis.cache.RedisCache with "
     '"CLIENT_CLASS": "rust_page_cache.clients.DefaultClient" in its OPTIONS'
+)
+_GZIP = "django.middleware.gzip.GZipMiddleware"
+_SET_COOKIES = (
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
 )
 # What nginx inflates: pylibmc's and pymemcache's mark for zlib.
 _ZLIB_FLAG = 8
@@ -81,7 +88,7 @@ def check_hosts(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     ]
 
 
-def _check_order(middlewares: Iterable[str]) -> Iterable[CheckMessage]:
+def _check_order(middlewares: Sequence[str]) -> Iterable[CheckMessage]:
     from .writer import StorePagesMiddleware
 
     seen: list[str] = []
@@ -95,7 +102,7 @@ def _check_order(middlewares: Iterable[str]) -> Iterable[CheckMessage]:
                     "before it.",
                     id="rust_page_cache.W003",
                 )
-            if _GZIP in list(middlewares)[len(seen) :]:
+            if _GZIP in middlewares[len(seen) :]:
                 yield Warning(
                     f"{_GZIP} comes after {path}: most pages are compressed when they get there, "
                     "and are not stored.",
@@ -103,15 +110,6 @@ def _check_order(middlewares: Iterable[str]) -> Iterable[CheckMessage]:
                     id="rust_page_cache.W005",
                 )
         seen.append(path)
-
-
-_GZIP = "django.middleware.gzip.GZipMiddleware"
-_SET_COOKIES = (
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
-)
 
 
 def _check_cache(alias: str, cache: BaseCache) -> Optional[CheckMessage]:

@@ -37,4 +37,8 @@ def stores() -> list[PageStore]:
         _ = get_resolver().url_patterns
     with _lock:
         found |= _registered
-    return sorted(found, key=lambda store: (store.recipe.name, store.alias, store.prefix))
+    return sorted(found, key=_order)
+
+
+def _order(store: PageStore) -> tuple[str, str, str, str]:
+    return (store.recipe.name, store.alias, store.prefix, store.key_prefix or "")

@@ -111,12 +111,14 @@ def test_language_in_the_url(locale):
 
 def test_no_language_in_the_url(locale):
     """A path that only looks as if it had one."""
-    target = locale.fresh("/here/de/")
-    assert locale.stored(target).body == b"en UTC"
-    assert locale.nginx(locale.fresh("/deutsch/")).status == 404
-    # A redirect to the URL with the visitor's language is not stored.
-    answer = locale.nginx("/here", headers=GERMAN)
-    assert (answer.status, answer.cache) == (404, "MISS absent")
+    for path in ("/here/de/", "/deutsch/"):
+        hit = locale.stored(locale.fresh(path))
+        assert (hit.body, hit.get("Vary")) == (b"en UTC", "Accept-Language")
+    # A page that exists only below a language: the redirect to the visitor's is not stored.
+    for _ in range(2):
+        answer = locale.nginx("/only/here/", headers=GERMAN)
+        assert (answer.status, answer.cache) == (302, "MISS absent")
+        assert answer.get("Location") == "/de/only/here/"
 
 
 def test_deleted(locale):

@@ -55,7 +55,12 @@ class Site:
         self.stop = self.process.stop
 
     def ready(self):
+        """gunicorn listens before it loads the site: only an answer says that it could."""
         self.process.ready()
+        try:
+            self.control("rendered")
+        except OSError as error:
+            raise RuntimeError(f"{self.settings}: {error}: {self.process.tail()}") from error
         return self
 
     def get(self, target, method="GET", **request):

@@ -7,4 +7,6 @@ from django.views.decorators.cache import cache_page
 from .views import PAGES
 
 pages = [path(f"{name}/<path:rest>", cache_page(300)(view)) for name, view in PAGES.items()]
-urlpatterns = pages + i18n_patterns(*pages)
+# A path that begins like a language's.
+pages.append(path("deutsch/<path:rest>", cache_page(300)(PAGES["here"])))
+urlpatterns = pages + i18n_patterns(*pages, path("only/here/", PAGES["here"], {"rest": ""}))

@@ -32,6 +32,10 @@ pub struct Connection {
     open_by: u64,
     /// Made to see whether the server is back.
     is_probe: bool,
+    /// Since when no byte has come although some are due, in milliseconds of [`sys::now`].
+    quiet_since: u64,
+    /// Since when no reply has become complete although some are due.
+    owing_since: u64,
     /// Posted when there is something to write at the end of this turn.
     flush: ngx_event_t,
 }
@@ -104,6 +108,8 @@ impl Connection {
                 connected: false,
                 open_by: sys::now().saturating_add(connect_timeout),
                 is_probe,
+                quiet_since: sys::now(),
+                owing_since: sys::now(),
                 flush: mem::zeroed(),
             }));
             (*this).flush.handler = Some(events::on_flush);
@@ -140,6 +146,10 @@ impl Connection {
     ) -> Result<(), Failure> {
         // SAFETY: the caller vouches for `this`.
         unsafe {
+            if (*this).pipeline.in_flight() == 0 {
+                (*this).quiet_since = sys::now();
+                (*this).owing_since = sys::now();
+            }
             (*this).pipeline.enqueue(key, ticket, limits)?;
             Self::is_busy(this);
         }
@@ -361,7 +371,16 @@ impl Connection {
                         return false;
                     }
                 };
+                let answers = (*this).pipeline.answers();
                 let result = (*this).pipeline.received(n, &mut |t, r| replies.push((t, r)));
+                (*this).quiet_since = sys::now();
+                if (*this).pipeline.answers() > answers {
+                    (*this).owing_since = sys::now();
+                }
+                if result.is_err() {
+                    // Whoever asks again when he gets his reply must not ask here.
+                    (*(*this).server).forget(this);
+                }
                 Self::hand_out(this, &mut replies);
                 if let Err(fault) = result {
                     Self::close(this, fault.into());
@@ -403,7 +422,9 @@ impl Connection {
             let reason = Reason { why, text: (*this).pipeline.server_error().map(str::to_owned) };
             match why {
                 // The server answers, but cannot serve: LOADING, SERVER_ERROR.
-                Failure::Protocol => Server::failed(server, &reason),
+                Failure::Protocol if (*this).pipeline.is_unwell() => {
+                    Server::failed(server, &reason);
+                }
                 // It says something of one key; whoever asked for it complains.
                 Failure::TooLarge | Failure::Undecodable | Failure::Timeout => {}
                 _ => (*server).complain(&reason),
@@ -456,8 +477,13 @@ impl Connection {
             let now = sys::now();
             let is_open = (*this).connected && (*this).pipeline.is_open();
             let mut replies: Vec<(Ticket, Reply)> = Vec::new();
-            let silent = (*this).pipeline.expire(now, &mut |t, r| replies.push((t, r)));
-            let is_late = !silent && is_open && !replies.is_empty();
+            (*this).pipeline.expire(now, &mut |t, r| replies.push((t, r)));
+            // A look-up with little time says nothing of the server; one with as much time as
+            // anybody gives it does.
+            let patience = (*(*this).server).patience();
+            let is_due = is_open && !replies.is_empty();
+            let silent = is_due && now.saturating_sub((*this).quiet_since) >= patience;
+            let is_late = is_due && now.saturating_sub((*this).owing_since) >= patience;
             for (ticket, reply) in replies {
                 if silent {
                     // The connection has failed, and closing it says so once.
@@ -471,7 +497,7 @@ impl Connection {
                 Self::close(this, Reason::new(Failure::Connect, &format!("{what} timed out")));
                 return false;
             }
-            if silent && is_open {
+            if silent {
                 Self::close(this, Reason::new(Failure::Timeout, "no reply within the time given"));
                 return false;
             }

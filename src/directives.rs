@@ -208,7 +208,10 @@ unsafe fn slot<'a>(
     None
 }
 
-/// A time above zero, in milliseconds.
+/// The longest time that makes sense, in milliseconds: an hour.
+const LONGEST_TIME: ngx_int_t = 3_600_000;
+
+/// A time up to an hour, in milliseconds.
 unsafe extern "C" fn set_time(
     cf: *mut ngx_conf_t,
     cmd: *mut ngx_command_t,
@@ -220,10 +223,10 @@ unsafe extern "C" fn set_time(
         let word = words(cf).first().copied().unwrap_or_default();
         let mut value = sys::str_of(word);
         let ms = ngx_parse_time(&raw mut value, 0);
-        if ms <= 0 {
+        if !(1..=LONGEST_TIME).contains(&ms) {
             return refuse!(
                 cf,
-                "invalid time \"{}\" in \"{}\" directive, it must be above zero, such as 250ms or 1s",
+                "invalid time \"{}\" in \"{}\" directive, it must be from 1ms to 1h, such as 250ms or 1s",
                 word.escape_ascii(),
                 name_of(cmd)
             );

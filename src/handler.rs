@@ -25,6 +25,14 @@ use crate::view;
 pub unsafe extern "C" fn handle(r: *mut ngx_http_request_t) -> ngx_int_t {
     // SAFETY: `r` is live, and its location's conf is ours.
     unsafe {
+        // What nginx does after a request that has ended is none of the cache's business.
+        if (*r).post_action() != 0 {
+            if let Some(record) = Record::find(r) {
+                (*record).abandon();
+                (*record).spend();
+            }
+            return code::DECLINED;
+        }
         if let Some(record) = Record::find(r) {
             return match (*record).progress() {
                 Progress::Looking => code::AGAIN,
@@ -38,10 +46,8 @@ pub unsafe extern "C" fn handle(r: *mut ngx_http_request_t) -> ngx_int_t {
         if (*r).err_status != 0 || (*r).error_page() != 0 {
             return code::DECLINED;
         }
-        if fallback::route(r, &*conf, site).is_none() {
-            return code::DECLINED;
-        }
-        let Some(record) = Record::create(r, conf) else { return code::DECLINED };
+        let Some(destination) = fallback::route(r, &*conf, site) else { return code::DECLINED };
+        let Some(record) = Record::create(r, conf) else { return fallback::take(r, destination) };
         match prepare(r, &*conf, site) {
             Ok(plan) => Record::look_up(record, plan),
             Err(outcome) => (*record.as_ptr()).decide(outcome, None),
@@ -184,9 +190,11 @@ unsafe fn act(r: *mut ngx_http_request_t, record: *mut Record) -> ngx_int_t {
             record.key().escape_ascii()
         );
         if let Some(page) = record.page() {
-            let rc = respond::send(r, page, &*conf);
-            ngx_http_finalize_request(r, rc);
-            return code::DONE;
+            if let Some(rc) = respond::send(r, page, &*conf) {
+                ngx_http_finalize_request(r, rc);
+                return code::DONE;
+            }
+            record.cannot_be_served();
         }
         match (*conf).site().and_then(|site| fallback::route(r, &*conf, site)) {
             Some(route) => fallback::take(r, route),

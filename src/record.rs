@@ -37,7 +37,8 @@ pub enum Progress {
 /// One key that was asked for.
 struct Ask {
     key: CacheKey,
-    peer: Peer,
+    /// Absent while it is picking: balancing methods evaluate variables, which read the record.
+    peer: Option<Peer>,
     ticket: Option<Ticket>,
     server: *mut Server,
     /// Asked again, after a connection broke under it.
@@ -169,6 +170,21 @@ impl Record {
     /// The decision has been acted upon.
     pub fn spend(&mut self) {
         self.progress = Progress::Spent;
+        self.unpost();
+    }
+
+    /// The page was found but memory is too short to send it.
+    pub fn cannot_be_served(&mut self) {
+        self.outcome = Some(Failure::Memory.into());
+        self.page = None;
+    }
+
+    /// No event for what is settled.
+    fn unpost(&mut self) {
+        if self.event.posted() != 0 {
+            // SAFETY: the event is ours and posted.
+            unsafe { ngx_delete_posted_event(&raw mut self.event) };
+        }
     }
 
     /// The request waits (or no longer waits) for the event.
@@ -193,7 +209,7 @@ impl Record {
     }
 
     /// Gives up whatever is still under way.
-    fn abandon(&mut self) {
+    pub fn abandon(&mut self) {
         for ask in self.asks.drain(..) {
             if let Some(ticket) = ask.ticket {
                 store::cancel(ticket);
@@ -260,10 +276,7 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         self.abandon();
-        if self.event.posted() != 0 {
-            // SAFETY: the event is ours and posted.
-            unsafe { ngx_delete_posted_event(&raw mut self.event) };
-        }
+        self.unpost();
     }
 }
 

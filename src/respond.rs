@@ -11,29 +11,65 @@ use crate::conf::LocConf;
 use crate::headers;
 use crate::sys::{self, code};
 
-/// Serves `page`. The result is for `ngx_http_finalize_request`.
+/// Serves `page`. The result is for `ngx_http_finalize_request`; `None` when memory is short:
+/// nothing has been sent then, and the request may still go elsewhere.
 ///
 /// After `ngx_http_send_header` the module context may be cleared (a 412 goes to `error_page`),
 /// so nothing of ours is touched then but the page's bytes.
 ///
 /// # Safety
 /// `r` must be live; `page` must live in its pool.
-pub unsafe fn send(r: *mut ngx_http_request_t, page: &Page, conf: &LocConf) -> ngx_int_t {
+pub unsafe fn send(r: *mut ngx_http_request_t, page: &Page, conf: &LocConf) -> Option<ngx_int_t> {
     // SAFETY: `r` is live; each list element and allocation is checked.
     unsafe {
+        let before = HeadersBefore::of(r);
+        if set_headers(r, page, conf).is_none() {
+            before.restore(r);
+            return None;
+        }
         let rc = ngx_http_discard_request_body(r);
         if rc != code::OK {
-            return rc;
+            return Some(rc);
         }
         (*r).write_event_handler = Some(ngx_http_request_empty_handler);
-        if set_headers(r, page, conf).is_none() {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR as ngx_int_t;
-        }
         let rc = ngx_http_send_header(r);
         if rc == code::ERROR || rc > code::OK || (*r).header_only() != 0 {
-            return rc;
+            return Some(rc);
         }
-        send_body(r, page.body.as_slice())
+        Some(send_body(r, page.body.as_slice()))
+    }
+}
+
+/// `headers_out` as it was, and where its list ended.
+struct HeadersBefore {
+    out: ngx_http_headers_out_t,
+    nelts: ngx_uint_t,
+}
+
+impl HeadersBefore {
+    /// # Safety
+    /// `r` must be live.
+    unsafe fn of(r: *mut ngx_http_request_t) -> Self {
+        // SAFETY: `r` is live; the structure is plain C data.
+        unsafe {
+            let out = ptr::read(&raw const (*r).headers_out);
+            Self { nelts: (*out.headers.last).nelts, out }
+        }
+    }
+
+    /// Takes back every field that was set since.
+    ///
+    /// # Safety
+    /// `r` must be the request that `of` saw.
+    unsafe fn restore(self, r: *mut ngx_http_request_t) {
+        // SAFETY: `r` is live; the last part of before is still part of the list.
+        unsafe {
+            let last = self.out.headers.last;
+            ptr::write(&raw mut (*r).headers_out, self.out);
+            (*last).nelts = self.nelts;
+            (*last).next = ptr::null_mut();
+            (*r).set_allow_ranges(0);
+        }
     }
 }
 

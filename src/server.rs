@@ -17,6 +17,9 @@ use crate::record::Record;
 use crate::store;
 use crate::sys;
 
+/// However long some location waits, a server that is silent for so long is down, in milliseconds.
+const LONGEST_PATIENCE: u64 = 1_000;
+
 /// So many look-ups may queue on one connection before another one is opened.
 const CROWDED: usize = 64;
 
@@ -37,6 +40,8 @@ pub struct Server {
     /// Milliseconds; those of the location that asked last.
     connect_timeout: u64,
     timeout: u64,
+    /// The longest time that anybody gave a look-up, in milliseconds.
+    patience: u64,
 }
 
 /// The timer of the next probe.
@@ -104,6 +109,7 @@ impl Server {
             last_key: Vec::new(),
             connect_timeout: 0,
             timeout: 0,
+            patience: 0,
         }));
         // SAFETY: `server` stays where it is until the worker ends.
         unsafe {
@@ -191,7 +197,13 @@ impl Server {
         self.oversize.remember(key, limit, sys::now());
     }
 
-    /// A connection is gone.
+    /// How long the server may be silent before it is taken to be down, in milliseconds: as long
+    /// as anybody waits for it, but not for ever on behalf of others.
+    pub fn patience(&self) -> u64 {
+        self.patience.min(LONGEST_PATIENCE)
+    }
+
+    /// A connection is gone, or on its way.
     pub fn forget(&mut self, connection: *mut Connection) {
         self.connections.retain(|&c| !ptr::eq(c, connection));
     }
@@ -210,6 +222,7 @@ impl Server {
         unsafe {
             (*this).connect_timeout = request.connect_timeout;
             (*this).timeout = request.timeout;
+            (*this).patience = (*this).patience.max(request.timeout);
             // First, since a server that cannot be reached at all is probed with this key.
             (*this).last_key.clear();
             (*this).last_key.extend_from_slice(request.key);
@@ -374,7 +387,8 @@ impl Server {
                 Ok(connection) => connection,
                 Err(_) => return Self::probe_failed(this),
             };
-            let deadline = sys::now() + (*this).connect_timeout + (*this).timeout;
+            let given = (*this).connect_timeout.saturating_add((*this).timeout);
+            let deadline = sys::now().saturating_add(given);
             let key = mem::take(&mut (*this).last_key);
             let asked = Connection::probe(connection, &key, deadline);
             (*this).last_key = key;

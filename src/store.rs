@@ -148,6 +148,8 @@ pub fn may_hint() -> bool {
 pub unsafe fn close_all() {
     // SAFETY: servers were made by Box::into_raw; nothing runs after this.
     unsafe {
+        // Nobody asks again while everything closes.
+        (*worker()).tickets = Tickets::new();
         for server in mem::take(&mut (*worker()).servers) {
             Server::end(server);
         }

@@ -53,9 +53,12 @@ pub struct Pipeline {
     incoming: Option<Value>,
     /// Bytes received since the connection was made.
     received: u64,
-    answered: bool,
+    /// Complete replies, those that nobody waited for included.
+    answers: u64,
     probe: Option<Result<(), Failure>>,
     server_error: Option<String>,
+    /// The last error was about the server, not about one key.
+    is_unwell: bool,
 }
 
 enum State {
@@ -92,9 +95,10 @@ impl Pipeline {
             inbox: Inbox::default(),
             incoming: None,
             received: 0,
-            answered: false,
+            answers: 0,
             probe: None,
             server_error: None,
+            is_unwell: false,
         }
     }
 
@@ -245,6 +249,7 @@ impl Pipeline {
                     return Err(Fault { why, text: Some(text) });
                 }
                 self.server_error = Some(text);
+                self.is_unwell = scope == Scope::Server;
                 let alive = if scope == Scope::Key { Ok(()) } else { Err(why) };
                 self.finish(Reply::Failed(why), alive, deliver);
             }
@@ -295,7 +300,7 @@ impl Pipeline {
     /// A reply is complete: answers all who wait for it. `alive` is what a probe
     /// makes of it.
     fn finish(&mut self, reply: Reply, alive: Result<(), Failure>, deliver: &mut Deliver) {
-        self.answered = true;
+        self.answers = self.answers.saturating_add(1);
         for (waiter, _) in self.queue.pop() {
             match waiter {
                 Waiter::Ticket(ticket) => deliver(ticket, reply.clone()),
@@ -335,7 +340,18 @@ impl Pipeline {
 
     /// Whether at least one complete reply to a look-up was received.
     pub fn has_answered(&self) -> bool {
-        self.answered
+        self.answers > 0
+    }
+
+    /// How many complete replies were received, those that nobody waited for any more included.
+    pub fn answers(&self) -> u64 {
+        self.answers
+    }
+
+    /// Whether the last error that the server answered with was about itself (LOADING,
+    /// SERVER_ERROR) rather than about one key (MOVED, NOPERM).
+    pub fn is_unwell(&self) -> bool {
+        self.is_unwell
     }
 
     /// What the server last said, in printable words without secrets, when it

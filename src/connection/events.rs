@@ -70,7 +70,9 @@ pub(super) unsafe extern "C" fn on_read(ev: *mut ngx_event_t) {
         }
         if (*ev).timedout() != 0 {
             (*ev).set_timedout(0);
-            if Connection::expire(this) {
+            // What has come while this worker was busy elsewhere is in time.
+            let is_live = !(*this).connected || Connection::read(this);
+            if is_live && Connection::expire(this) {
                 Connection::settle(this);
             }
             return;

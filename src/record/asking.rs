@@ -41,34 +41,56 @@ impl Record {
     unsafe fn follow(this: NonNull<Self>, step: Step) {
         // SAFETY: the caller vouches for `this`.
         unsafe {
-            let record = &mut *this.as_ptr();
+            let p = this.as_ptr();
             let keys = match step {
                 Step::Ask(keys) => keys,
                 Step::Wait => return,
-                Step::Done(result) => return record.conclude(result),
+                Step::Done(result) => return (*p).conclude(result),
             };
-            let Some(upstream) = record.site().map(|site| site.upstream) else {
-                return record.decide(Failure::Down.into(), None);
+            let Some(upstream) = (*p).site().map(|site| site.upstream) else {
+                return (*p).decide(Failure::Down.into(), None);
             };
-            let first = record.asks.len();
+            let first = (*p).asks.len();
             for key in keys {
-                record.key.clear();
-                record.key.extend_from_slice(key.as_bytes());
-                match Peer::new(record.r, upstream) {
+                (*p).note_key(key.as_bytes());
+                match Peer::new((*p).r, upstream) {
                     Ok(peer) => {
-                        let server = ptr::null_mut();
-                        record.asks.push(Ask { key, peer, ticket: None, server, retried: false });
+                        let (server, peer) = (ptr::null_mut(), Some(peer));
+                        (*p).asks.push(Ask { key, peer, ticket: None, server, retried: false });
                     }
-                    Err(why) => return record.decide(why.into(), None),
+                    Err(why) => return (*p).decide(why.into(), None),
                 }
             }
-            let end = record.asks.len();
+            let end = (*p).asks.len();
             for i in first..end {
                 Self::ask(this, i, false);
-                if (*this.as_ptr()).progress != Progress::Looking {
+                if (*p).progress != Progress::Looking {
                     return;
                 }
             }
+        }
+    }
+
+    fn ask_mut(&mut self, i: usize) -> Option<&mut Ask> {
+        self.asks.get_mut(i)
+    }
+
+    /// The key that was asked for last, or that answered.
+    fn note_key(&mut self, key: &[u8]) {
+        self.key.clear();
+        self.key.extend_from_slice(key);
+    }
+
+    /// The server that was asked last, or that answered.
+    fn note_store(&mut self, name: &[u8]) {
+        self.store.clear();
+        self.store.extend_from_slice(name);
+    }
+
+    /// Gives the server of the `i`th key back to the balancer.
+    fn give_back(&mut self, i: usize, verdict: Verdict) {
+        if let Some(peer) = self.asks.get_mut(i).and_then(|ask| ask.peer.as_mut()) {
+            peer.give_back(verdict);
         }
     }
 
@@ -78,13 +100,12 @@ impl Record {
             Ok(page) => {
                 let lookup = self.lookup.as_ref();
                 let ask = lookup.and_then(Lookup::key_of_page).and_then(|i| self.asks.get(i));
-                if let Some(ask) = ask {
-                    self.key.clear();
-                    self.key.extend_from_slice(ask.key.as_bytes());
-                    if !ask.server.is_null() {
-                        self.store.clear();
+                let found = ask.map(|ask| (ask.key.as_bytes().to_vec(), ask.server));
+                if let Some((key, server)) = found {
+                    self.note_key(&key);
+                    if !server.is_null() {
                         // SAFETY: servers outlive requests.
-                        self.store.extend_from_slice(unsafe { (*ask.server).name() });
+                        self.note_store(unsafe { (*server).name() });
                     }
                 }
                 self.decide(Outcome::Hit, Some(page));
@@ -102,35 +123,48 @@ impl Record {
     /// # Safety
     /// `this` must be live.
     unsafe fn ask(this: NonNull<Self>, i: usize, fresh: bool) {
-        // SAFETY: the caller vouches for `this`.
-        let result = unsafe { Self::try_servers(this, i, fresh) };
-        if let Err(why) = result {
-            // SAFETY: as above.
-            unsafe { (*this.as_ptr()).decide(why.into(), None) };
+        // SAFETY: the caller vouches for `this`; no reference into it is held over a call.
+        unsafe {
+            let p = this.as_ptr();
+            let Some(mut peer) = (*p).ask_mut(i).and_then(|ask| ask.peer.take()) else {
+                return (*p).decide(Failure::Down.into(), None);
+            };
+            let result = Self::try_servers(this, i, fresh, &mut peer);
+            match (*p).ask_mut(i) {
+                Some(ask) => ask.peer = Some(peer),
+                None => drop(peer),
+            }
+            if let Err(why) = result {
+                (*p).decide(why.into(), None);
+            }
         }
     }
 
     /// # Safety
-    /// As `ask`.
-    unsafe fn try_servers(this: NonNull<Self>, i: usize, fresh: bool) -> Result<(), Failure> {
+    /// As `ask`; `peer` is that of the `i`th key.
+    unsafe fn try_servers(
+        this: NonNull<Self>,
+        i: usize,
+        fresh: bool,
+        peer: &mut Peer,
+    ) -> Result<(), Failure> {
         // SAFETY: the caller vouches for `this`. Sending may close a connection that fails at once,
         // but that one has no other look-ups, so no record is touched meanwhile.
         unsafe {
-            let record = &mut *this.as_ptr();
-            let conf = &*record.conf;
+            let p = this.as_ptr();
+            let conf = &*(*p).conf;
             let site = conf.site().ok_or(Failure::Down)?;
-            let deadline = record.started.saturating_add(conf.timeout as u64);
-            let ask = record.asks.get_mut(i).ok_or(Failure::Down)?;
+            let deadline = (*p).started.saturating_add(conf.timeout as u64);
             let mut why = Failure::Down;
             loop {
-                if !ask.peer.is_held() {
-                    ask.peer.pick().map_err(|_| why)?;
+                if !peer.is_held() {
+                    peer.pick().map_err(|_| why)?;
                 }
-                let server = store::server_of(&ask.peer, site.protocol, &site.handshake)?;
-                ask.server = server;
-                record.store.clear();
-                record.store.extend_from_slice(ask.peer.name());
+                let server = store::server_of(peer, site.protocol, &site.handshake)?;
+                (*p).note_store(peer.name());
                 if (*server).is_up() {
+                    let ask = (*p).ask_mut(i).ok_or(Failure::Down)?;
+                    ask.server = server;
                     if (*server).knows_too_large(ask.key.as_bytes(), conf.max_size) {
                         return Err(Failure::TooLarge);
                     }
@@ -151,11 +185,11 @@ impl Record {
                         }
                         Err(failure) => why = failure,
                     }
-                    ask.peer.give_back(verdict(why));
+                    peer.give_back(verdict(why));
                 } else {
-                    ask.peer.give_back(Verdict::Fine);
+                    peer.give_back(Verdict::Fine);
                 }
-                if !ask.peer.has_more() {
+                if !peer.has_more() {
                     return Err(why);
                 }
             }
@@ -175,7 +209,6 @@ impl Record {
             Reply::Value(value) => Answer::Value(value),
             Reply::Absent => Answer::Absent,
             Reply::Failed(why) => {
-                ask.peer.give_back(verdict(why));
                 if why == Failure::TooLarge {
                     // SAFETY: configurations and servers outlive requests.
                     unsafe {
@@ -183,11 +216,12 @@ impl Record {
                         (*ask.server).remember_too_large(ask.key.as_bytes(), limit);
                     }
                 }
+                record.give_back(i, verdict(why));
                 record.complain(why);
                 return record.decide(why.into(), None);
             }
         };
-        ask.peer.give_back(Verdict::Fine);
+        record.give_back(i, Verdict::Fine);
         // SAFETY: configurations outlive requests; `r` is live.
         unsafe {
             let fields = Fields::of(record.r);
@@ -215,16 +249,21 @@ impl Record {
             let fault = if why == Failure::TooLarge { Verdict::Fine } else { verdict(why) };
             let unreachable = matches!(why, Failure::Connect | Failure::Auth | Failure::Timeout);
             if unreachable {
-                ask.peer.give_back(fault);
+                if let Some(peer) = &mut ask.peer {
+                    peer.give_back(fault);
+                }
             }
             // The same server once more, on a fresh connection; or as many others as the balancer
             // has and the time allows.
-            let again = if unreachable { ask.peer.has_more() } else { !ask.retried };
+            let again = match unreachable {
+                true => ask.peer.as_ref().is_some_and(Peer::has_more),
+                false => !ask.retried,
+            };
             if again && in_time && retry == Retry::Fresh {
                 ask.retried = true;
                 return Self::ask(this, i, true);
             }
-            ask.peer.give_back(fault);
+            record.give_back(i, fault);
             // The connection that broke has been complained of already.
             let why = if why == Failure::TooLarge { Failure::Closed } else { why };
             record.decide(why.into(), None);

@@ -195,3 +195,23 @@ def test_prefixes_have_an_index_of_their_own(memcached) -> None:
     assert first.purge("/blog/") == 1
     assert len(memcached.pages()) == 1
     assert second.purge("/blog/") == 1
+
+
+def test_what_is_outdated_is_not_stored_for_a_moment_either(memcached, monkeypatch) -> None:
+    cache = caches["default"]
+    pages = PageStore(SOYREX, "default", "/mysite")
+    page = Page(host="", full_path="/blog/")
+    ticket = pages.begin(page, pages.key(page))
+    pages.purge("/blog/")
+    monkeypatch.setattr(cache, "set", lambda *args: pytest.fail(f"stored {args[0]}"))
+    assert not pages.put(ticket, b"<p>old</p>", 60)
+
+
+def test_a_purge_does_not_touch_what_is_rendered_for_other_paths(memcached) -> None:
+    def answer(request):
+        purge_path("/news/")
+        return HttpResponse("<p>blog</p>")
+
+    views.answers["/blog/"] = answer
+    visit("/blog/")
+    assert memcached.pages() == {":1:/mysite-/blog/"}

@@ -37,11 +37,11 @@ CONF
     is $first->cache, 'ERROR timeout', "$name stalls: timeout";
     is $first->body, "fallback\n", "$name stalls: the fallback answers";
     cmp_ok $took, '>=', 0.35, "$name stalls: after its budget, not before";
-    cmp_ok $took, '<', 1.5, "$name stalls: and soon after it";
+    cmp_ok $took, '<', 3, "$name stalls: and soon after it";
 
     $begin = time;
     my @after = map { $nginx->get('/page') } 1 .. 20;
-    cmp_ok time - $begin, '<', 1, "$name stalls: the next do not wait";
+    cmp_ok time - $begin, '<', 4, "$name stalls: the next do not wait";
     is scalar(grep { $_->cache eq 'ERROR down' } @after), 20, "$name stalls: it is down";
     is scalar(() = $nginx->log_lines('\[(?:error|crit|alert)\]')), 1, "$name stalls: one line";
 
@@ -54,8 +54,9 @@ CONF
 # The default budget is 250 ms.
 my $silent = fake_memcached(sub ($c, $key) { $c->stall });
 my $nginx  = nginx(
-    errors => [$silent->address],
-    server => <<"CONF",
+    errors           => [$silent->address],
+    default_timeouts => 1,
+    server           => <<"CONF",
     location / {
         rust_page_cache @{[$silent->uri]} key=raw;
     }
@@ -67,7 +68,7 @@ CONF
 my $begin = time;
 is $nginx->get('/page')->cache, 'ERROR timeout', 'the default: timeout';
 cmp_ok time - $begin, '>=', 0.2, 'the default: not before a quarter of a second';
-cmp_ok time - $begin, '<', 1, 'the default: and soon after it';
+cmp_ok time - $begin, '<', 3, 'the default: and soon after it';
 
 # One probe at a time, and fewer and fewer.
 my $opened = $silent->connections;

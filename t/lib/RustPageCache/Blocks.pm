@@ -94,7 +94,8 @@ sub unescape ($text) {
 
 sub add_defaults ($block) {
     my $http = $block->http_config // '';
-    $block->set_value('http_config', RustPageCache::Nginx::report_headers() . $http);
+    my $preamble = RustPageCache::Nginx::report_headers() . RustPageCache::Nginx::patient_timeouts($http);
+    $block->set_value('http_config', $preamble . $http);
     my $config = $block->config // '';
     if (!defined $block->own_django && $config !~ /location\s+\@django\b/) {
         $ENV{TEST_NGINX_APP_PORT} //= service('APP_PORT');

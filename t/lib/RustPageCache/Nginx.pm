@@ -25,9 +25,17 @@ sub report_headers () {
 CONF
 }
 
+# Time enough for a machine that is busy with other things: what a test does not
+# say itself must not depend on the default of a quarter of a second.
+sub patient_timeouts ($http) {
+    return join '', map { $http =~ /\b$_\b/ ? '' : "    $_ 5s;\n" }
+        qw(rust_page_cache_timeout rust_page_cache_connect_timeout);
+}
+
 # server => what stands in the server block, http => in the http block before it,
 # main => before that; workers => 1; listen => parameters of listen;
-# errors => patterns of the error lines that are expected
+# errors => patterns of the error lines that are expected;
+# default_timeouts => the module's own, bare => without headers that report
 sub start ($class, %options) {
     my $self = $class->prepare(%options);
     my ($status, $output) = $self->run;
@@ -61,9 +69,10 @@ sub write ($self, %options) {
     my $listen = $options{listen} // '';
     my $level  = $ENV{TEST_NGINX_LOG_LEVEL} // 'info';
     my $report = $options{bare} ? '' : report_headers();
+    $report .= patient_timeouts($http) unless $options{default_timeouts};
     my $connections = $self->{connections} // 512;
     my $access = $http =~ /access_log/ ? '' : 'access_log off;';
-    my $load   = $options{without_module} ? '' : "load_module $self->{module};";
+    my $load   = "load_module $self->{module};";
     open my $out, '>', "$prefix/conf/nginx.conf" or die "$prefix: $!\n";
     print {$out} <<"CONF";
 $load

@@ -9,6 +9,7 @@ import itertools
 import shutil
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -97,11 +98,13 @@ class Side:
     def hits(self, target, **request):
         """nginx answers, Django does not work, and its own hit is the same."""
         rendered = self.site.rendered
+        began = time.monotonic()
         hit = self.nginx(target, **request)
         assert hit.cache == "HIT"
         direct = self.django(target, **request)
+        seconds = time.monotonic() - began
         assert self.site.rendered == rendered
-        compare.same(hit, direct)
+        compare.same(hit, direct, seconds)
         return hit
 
     def stored(self, target, **request):

@@ -6,7 +6,7 @@ import ssl
 from dataclasses import dataclass
 
 HOST = "example.com"
-TIMEOUT = 10
+TIMEOUT = 30  # seconds
 
 
 @dataclass

@@ -75,18 +75,20 @@ def certificate(folder):
     return path
 
 
-# For what the tests look at, and where nginx may write.
+# What the tests look at; where nginx may write, and the time that a busy machine takes.
 SEEN = """
     add_header X-Cache $rust_page_cache_status always;
     add_header X-Cache-Reason $rust_page_cache_reason always;
     add_header X-Cache-Key $rust_page_cache_key always;
 """
-FOLDERS = """
+PLACE = """
     client_body_temp_path body;
     proxy_temp_path proxy;
     fastcgi_temp_path fastcgi;
     uwsgi_temp_path uwsgi;
     scgi_temp_path scgi;
+    rust_page_cache_connect_timeout 5s;
+    rust_page_cache_timeout 5s;
 """
 
 
@@ -105,7 +107,7 @@ def shipped(name, site, stores, folder):
     # The last location is the site's; fields of an outer level are not inherited into it.
     before, mark, after = text.rpartition("add_header ")
     text = before + SEEN + mark + after
-    text = text.replace("http {", "http {" + FOLDERS, 1)
+    text = text.replace("http {", "http {" + PLACE, 1)
     return Nginx(f"{user()} daemon off;\n{text}", [port], folder)
 
 

@@ -6,7 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
-PATIENCE = 20  # seconds to wait for what should come at once
+PATIENCE = 60  # seconds to wait for what should come at once
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"  # where Debian keeps nginx
 
 

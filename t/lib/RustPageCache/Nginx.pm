@@ -65,17 +65,16 @@ sub prepare ($class, %options) {
 sub write ($self, %options) {
     my ($main, $http, $server) = map { $options{$_} // '' } qw(main http server);
     my $prefix = $self->{prefix};
-    my $user   = $> == 0             ? 'user root;' : '';
+    my $user   = $> == 0 ? 'user root;' : '';
     my $listen = $options{listen} // '';
     my $level  = $ENV{TEST_NGINX_LOG_LEVEL} // 'info';
+    my $access = $http =~ /access_log/ ? '' : 'access_log off;';
     my $report = $options{bare} ? '' : report_headers();
     $report .= patient_timeouts($http) unless $options{default_timeouts};
     my $connections = $self->{connections} // 512;
-    my $access = $http =~ /access_log/ ? '' : 'access_log off;';
-    my $load   = "load_module $self->{module};";
     open my $out, '>', "$prefix/conf/nginx.conf" or die "$prefix: $!\n";
     print {$out} <<"CONF";
-$load
+load_module $self->{module};
 $user
 worker_processes $self->{workers};
 error_log $prefix/error.log $level;

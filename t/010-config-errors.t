@@ -92,6 +92,8 @@ my @table = (
     ['a bad time', 'rust_page_cache_timeout 1x;', qw(rust_page_cache_timeout 1x)],
     ['a time of text', 'rust_page_cache_connect_timeout soon;',
         qw(rust_page_cache_connect_timeout soon)],
+    ['a time beyond all reason', 'rust_page_cache_timeout 2h;', qw(rust_page_cache_timeout 2h)],
+    ['another', 'rust_page_cache_connect_timeout 1000d;', qw(rust_page_cache_connect_timeout 1000d)],
     ['a bad size', 'rust_page_cache_max_size lots;', qw(rust_page_cache_max_size lots)],
     ['a negative size', 'rust_page_cache_max_size -1;', qw(rust_page_cache_max_size -1)],
     ['connections of text', 'rust_page_cache_connections many;',

@@ -51,6 +51,7 @@ my @directives = (
     'rust_page_cache_ignore /admin.* "/a/\d{2}"',
     'rust_page_cache_connect_timeout 50ms',
     'rust_page_cache_timeout 1s',
+    'rust_page_cache_timeout 1h',
     'rust_page_cache_max_size 512k',
     'rust_page_cache_connections 4',
     'rust_page_cache_gzip_flag 2',

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use ngx::ffi::*;
 use ngx::ngx_log_debug_mask;
-use page_cache::key::django::{self, DjangoKeys, KeyParts};
-use page_cache::key::{self, Recipe};
-use page_cache::lookup::conversation::{DjangoPlan, Plan, Reading};
-use page_cache::request::{Method, RequestView};
+use page_cache::key;
+use page_cache::key::django::KeyParts;
+use page_cache::lookup::conversation::{Plan, Reading};
+use page_cache::request::RequestView;
 use page_cache::{Bypass, Failure, Outcome, policy};
 
 use crate::conf::LocConf;
@@ -109,25 +109,16 @@ unsafe fn plan(
     unsafe {
         let namespace = evaluate(r, &site.namespace)?;
         let prefix = evaluate(r, &site.prefix)?;
-        let is_django = site.recipe == Recipe::Django;
+        let (lang, zone) = (evaluate(r, &site.lang)?, evaluate(r, &site.timezone)?);
         let uri = match &site.uri {
             Some(text) => Cow::Borrowed(evaluate(r, text)?),
-            None if is_django => {
+            None => {
                 let host = view.host.unwrap_or_default();
-                let path = key::full_path(view::target(r))?;
-                Cow::Owned(django::default_uri(view::scheme(r), host, &path)?)
+                site.recipe.usual_uri(view::scheme(r), host, view::target(r))?
             }
-            None => key::full_path(view::target(r))?,
         };
-        if !is_django {
-            let key = site.recipe.key(site.protocol, namespace, prefix, &uri)?;
-            return Ok(Plan::Key { key, reading });
-        }
-        let (lang, zone) = (evaluate(r, &site.lang)?, evaluate(r, &site.timezone)?);
         let parts = KeyParts { namespace, prefix, uri: &uri, lang, timezone: zone };
-        let keys = DjangoKeys::new(site.protocol, &parts)?;
-        let head = view.method == Method::Head;
-        Ok(Plan::Django(DjangoPlan { keys, head, form: site.form, reading }))
+        Ok(Plan::new(site.recipe, site.protocol, &parts, view.method, site.form, reading)?)
     }
 }
 

@@ -13,13 +13,6 @@ use page_cache::wire::Protocol;
 
 use crate::sys;
 
-/// `KEY_PREFIX:VERSION:` of Django's default settings.
-const DJANGO_NAMESPACE: &[u8] = b":1:";
-/// LANGUAGE_CODE of Django's default settings.
-const DJANGO_LANG: &[u8] = b"en-us";
-/// TIME_ZONE of a new project's settings.
-const DJANGO_TIMEZONE: &[u8] = b"UTC";
-
 /// A parameter that may hold variables.
 pub enum Text {
     /// Known when the configuration is read.
@@ -102,16 +95,17 @@ pub unsafe fn compile(cf: *mut ngx_conf_t, spec: Spec) -> Result<Site, ()> {
     // SAFETY: `cf` is valid throughout.
     unsafe {
         let upstream = add_upstream(cf, &spec)?;
-        let namespace = if spec.recipe == Recipe::Django { DJANGO_NAMESPACE } else { b"" };
-        let or = |given: Option<Vec<u8>>, default: &[u8]| given.unwrap_or_else(|| default.to_vec());
+        let namespace = compile_text(cf, spec.namespace().to_vec())?;
+        let lang = compile_text(cf, spec.lang().to_vec())?;
+        let zone = compile_text(cf, spec.timezone().to_vec())?;
         Ok(Site {
             recipe: spec.recipe,
             format: spec.format,
             prefix: compile_text(cf, spec.prefix.unwrap_or_default())?,
-            namespace: compile_text(cf, or(spec.namespace, namespace))?,
+            namespace,
             uri: spec.uri.map(|uri| compile_text(cf, uri)).transpose()?,
-            lang: compile_text(cf, or(spec.lang, DJANGO_LANG))?,
-            timezone: compile_text(cf, or(spec.timezone, DJANGO_TIMEZONE))?,
+            lang,
+            timezone: zone,
             form: spec.django.map(VaryForm::for_version),
             memory: RefCell::default(),
             fallback: spec.fallback.map(|fallback| match fallback {

@@ -5,12 +5,11 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
 use page_cache::directive::{Format, Spec};
-use page_cache::key::django::{DjangoKeys, KeyParts, default_uri};
+use page_cache::key::django::KeyParts;
 use page_cache::key::vary::VaryForm;
 use page_cache::key::{self, NoKey, Recipe};
-use page_cache::lookup::conversation::{DjangoPlan, Plan, Reading};
+use page_cache::lookup::conversation::{Plan, Reading};
 use page_cache::policy::{self, BadPattern, IgnorePatterns};
-use page_cache::request::Method;
 use page_cache::{Bypass, Failure, Outcome};
 
 use crate::args::Explain;
@@ -18,13 +17,6 @@ use crate::report::RecipePart;
 use crate::request::Request;
 use crate::text::show;
 use crate::variables::{self, VariableError};
-
-/// `namespace=`: Django's `KEY_PREFIX:VERSION:`.
-const DJANGO_NAMESPACE: &[u8] = b":1:";
-/// `lang=`: Django's LANGUAGE_CODE.
-const DJANGO_LANG: &[u8] = b"en-us";
-/// `timezone=`: what USE_TZ starts from.
-const DJANGO_TIMEZONE: &[u8] = b"UTC";
 
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
@@ -71,15 +63,9 @@ pub fn plan(
         Reading { format: spec.format, max_size: options.max_size, gzip_flag: options.gzip_flag };
     let Values { namespace, prefix, uri, lang, timezone } = &values;
     let protocol = spec.store.protocol;
-    if spec.recipe != Recipe::Django {
-        let key = spec.recipe.key(protocol, namespace, prefix, uri).map_err(no_key)?;
-        return Ok(Plan::Key { key, reading });
-    }
-    let keys = DjangoKeys::new(protocol, &KeyParts { namespace, prefix, uri, lang, timezone });
-    let keys = keys.map_err(no_key)?;
-    let head = view.method == Method::Head;
+    let parts = KeyParts { namespace, prefix, uri, lang, timezone };
     let form = spec.django.map(VaryForm::for_version);
-    Ok(Plan::Django(DjangoPlan { keys, head, form, reading }))
+    Plan::new(spec.recipe, protocol, &parts, view.method, form, reading).map_err(no_key)
 }
 
 /// The parameters that a key is made of.
@@ -93,23 +79,23 @@ struct Values {
 
 impl Values {
     fn evaluate(spec: &Spec, request: &Request) -> Result<Self, NoPlan> {
-        let is_django = spec.recipe == Recipe::Django;
-        let value = |name, given: &Option<Vec<u8>>, default: &[u8]| match given {
-            Some(text) => {
-                variables::evaluate(text, request).map_err(|why| NoPlan::Variable(name, why))
-            }
-            None => Ok(if is_django { default.to_vec() } else { Vec::new() }),
+        let value = |name, text: &[u8]| {
+            variables::evaluate(text, request).map_err(|why| NoPlan::Variable(name, why))
         };
         let uri = match &spec.uri {
-            Some(_) => value("uri", &spec.uri, b"")?,
-            None => usual_uri(request, is_django)?,
+            Some(text) => value("uri", text)?,
+            None => {
+                let host = request.view().host.unwrap_or_default();
+                let scheme = request.scheme.as_bytes();
+                spec.recipe.usual_uri(scheme, host, request.target())?.into_owned()
+            }
         };
         Ok(Self {
-            namespace: value("namespace", &spec.namespace, DJANGO_NAMESPACE)?,
-            prefix: value("prefix", &spec.prefix, b"")?,
+            namespace: value("namespace", spec.namespace())?,
+            prefix: value("prefix", spec.prefix.as_deref().unwrap_or_default())?,
             uri,
-            lang: value("lang", &spec.lang, DJANGO_LANG)?,
-            timezone: value("timezone", &spec.timezone, DJANGO_TIMEZONE)?,
+            lang: value("lang", spec.lang())?,
+            timezone: value("timezone", spec.timezone())?,
         })
     }
 
@@ -121,16 +107,6 @@ impl Values {
         part.lang = is_django.then(|| show(&self.lang));
         part.timezone = is_django.then(|| show(&self.timezone));
     }
-}
-
-/// `uri=` where it is not given.
-fn usual_uri(request: &Request, is_django: bool) -> Result<Vec<u8>, Failure> {
-    let full_path = key::full_path(request.target())?;
-    if !is_django {
-        return Ok(full_path.into_owned());
-    }
-    let host = request.view().host.unwrap_or_default();
-    default_uri(request.scheme.as_bytes(), host, &full_path)
 }
 
 /// `rust_page_cache_bypass` (`ngx_http_test_predicates()`).

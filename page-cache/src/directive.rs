@@ -52,6 +52,32 @@ pub struct Spec {
     pub fallback: Option<Fallback>,
 }
 
+impl Spec {
+    /// `namespace=`, or its default: Django's `KEY_PREFIX:VERSION:` for `key=django`.
+    pub fn namespace(&self) -> &[u8] {
+        self.or(&self.namespace, b":1:")
+    }
+
+    /// `lang=`, or its default: Django's LANGUAGE_CODE for `key=django`.
+    pub fn lang(&self) -> &[u8] {
+        self.or(&self.lang, b"en-us")
+    }
+
+    /// `timezone=`, or its default: the TIME_ZONE that `startproject` writes for `key=django`.
+    pub fn timezone(&self) -> &[u8] {
+        self.or(&self.timezone, b"UTC")
+    }
+
+    /// What is given, else the default of `key=django`; nothing with the other recipes.
+    fn or<'a>(&self, given: &'a Option<Vec<u8>>, default: &'a [u8]) -> &'a [u8] {
+        match given {
+            Some(text) => text,
+            None if self.recipe == Recipe::Django => default,
+            None => &[],
+        }
+    }
+}
+
 /// How a stored value is read (`format=`).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Format {

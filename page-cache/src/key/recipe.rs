@@ -1,8 +1,14 @@
 //! From a URI to the key under which its page is stored.
 
+use std::borrow::Cow;
+
 use md5::{Digest, Md5};
 
+use super::django::default_uri;
+use super::full_path::full_path;
 use super::{CacheKey, NoKey, lower_hex};
+use crate::outcome::Failure;
+use crate::request::Target;
 use crate::wire::Protocol;
 
 /// How the key of a page is made (`key=`).
@@ -27,6 +33,24 @@ impl Recipe {
             Self::Prefix => "prefix",
             Self::Md5 => "md5",
             Self::Django => "django",
+        }
+    }
+
+    /// What stands for `uri=` where it is not given: the full path, and for Django's own keys
+    /// the absolute URI. `host` is the Host field as it came.
+    ///
+    /// # Errors
+    /// [`Failure::Memory`].
+    pub fn usual_uri<'a>(
+        self,
+        scheme: &[u8],
+        host: &[u8],
+        target: Target<'a>,
+    ) -> Result<Cow<'a, [u8]>, Failure> {
+        let full_path = full_path(target)?;
+        match self {
+            Self::Raw | Self::Prefix | Self::Md5 => Ok(full_path),
+            Self::Django => Ok(Cow::Owned(default_uri(scheme, host, &full_path)?)),
         }
     }
 

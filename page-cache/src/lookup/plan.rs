@@ -4,13 +4,15 @@ use std::rc::Rc;
 
 use super::memory::Memory;
 use crate::directive::Format;
-use crate::key::CacheKey;
-use crate::key::django::DjangoKeys;
+use crate::key::django::{DjangoKeys, KeyParts};
 use crate::key::vary::{Forms, VaryForm};
+use crate::key::{CacheKey, NoKey, Recipe};
 use crate::page::body::{self, BodyOptions};
 use crate::page::django::{self, DjangoOptions};
 use crate::page::{Page, Rejection};
 use crate::pipeline::Value;
+use crate::request::Method;
+use crate::wire::Protocol;
 
 /// How the value of a page is read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -65,6 +67,28 @@ pub struct DjangoPlan {
     pub form: Option<VaryForm>,
     /// How the value of the page is read.
     pub reading: Reading,
+}
+
+impl Plan {
+    /// Where a recipe puts the page of a request for GET or HEAD.
+    ///
+    /// # Errors
+    /// [`NoKey::Illegal`] if the store cannot take the key, [`NoKey::Memory`].
+    pub fn new(
+        recipe: Recipe,
+        protocol: Protocol,
+        parts: &KeyParts<'_>,
+        method: Method,
+        form: Option<VaryForm>,
+        reading: Reading,
+    ) -> Result<Self, NoKey> {
+        if recipe != Recipe::Django {
+            let key = recipe.key(protocol, parts.namespace, parts.prefix, parts.uri)?;
+            return Ok(Self::Key { key, reading });
+        }
+        let keys = DjangoKeys::new(protocol, parts)?;
+        Ok(Self::Django(DjangoPlan { keys, head: method == Method::Head, form, reading }))
+    }
 }
 
 impl DjangoPlan {

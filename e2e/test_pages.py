@@ -13,6 +13,8 @@ STORED = [
     "empty",
     "parts",
     "max-age",
+    "aged",
+    "expired",
     "rest-framework",
 ]
 
@@ -42,6 +44,12 @@ def test_max_age_zero(views, whole):
     """The time of cache_page() is more than a view's max-age, the middleware's is less."""
     views.stored(views.fresh("/default/max-age-zero/"))
     whole.not_stored(whole.fresh("/max-age-zero/"))
+
+
+def test_age(side, root):
+    """For every Django, though only those since 5.1 send it."""
+    for page, age in (("aged", 200), ("expired", 400)):
+        assert int(side.stored(side.fresh(f"{root}{page}/")).get("Age")) >= age
 
 
 def test_vary_star(side, root):

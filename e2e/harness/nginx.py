@@ -69,7 +69,8 @@ def sites(django, served, stores, folder):
 def certificate(folder):
     """A key and its certificate, for this run."""
     path = folder / "certificate.pem"
-    command = "openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:P-256".split(" ")
+    command = ["openssl", "req", "-x509", "-nodes"]
+    command += ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
     command += ["-subj", f"/CN={client.HOST}", "-days", "1", "-keyout", path, "-out", path]
     subprocess.run(command, check=True, capture_output=True)
     return path

@@ -2,6 +2,7 @@
 
 import functools
 import threading
+import time
 from importlib.util import find_spec
 
 from django.conf import settings
@@ -14,6 +15,7 @@ from django.http import (
 )
 from django.template.response import TemplateResponse
 from django.utils import timezone, translation
+from django.utils.http import http_date
 from django.views.decorators.cache import cache_control
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.csrf import csrf_exempt
@@ -148,6 +150,16 @@ def max_age(request, rest):
     return HttpResponse("max-age=30")
 
 
+def aged(request, rest):
+    """As if it had been stored some minutes ago."""
+    return HttpResponse("aged", headers={"Expires": http_date(time.time() + 100)})
+
+
+def expired(request, rest):
+    """The time to live in the store decides, for Django and for nginx."""
+    return HttpResponse("expired", headers={"Expires": http_date(time.time() - 100)})
+
+
 def streaming(request, rest):
     return StreamingHttpResponse(iter([b"one ", b"two"]))
 
@@ -188,6 +200,8 @@ PAGES = {
         ("private", private),
         ("max-age-zero", max_age_zero),
         ("max-age", max_age),
+        ("aged", aged),
+        ("expired", expired),
         ("streaming", streaming),
         ("form", form),
         ("here", here),

@@ -1,0 +1,1 @@
+"""What scripts/bench runs: servers, loads, measurements and the report."""

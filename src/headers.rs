@@ -17,8 +17,9 @@ enum Slot {
     ETag,
     Expires,
     CacheControl,
-    /// nginx, or this module, makes its own.
+    /// nginx makes its own.
     Dropped,
+    Age,
     /// Only added.
     None,
 }
@@ -32,18 +33,19 @@ fn slot_of(name: &[u8]) -> Slot {
         (b"expires", Slot::Expires),
         (b"cache-control", Slot::CacheControl),
         (b"accept-ranges", Slot::Dropped),
-        (b"age", Slot::Dropped),
+        (b"age", Slot::Age),
     ];
     let found = table.into_iter().find(|(known, _)| name.eq_ignore_ascii_case(known));
     found.map_or(Slot::None, |(_, slot)| slot)
 }
 
 /// Adds the stored fields to the response. The bytes are borrowed: they lie in the page, which
-/// lives in the request's pool. `None` when memory is short.
+/// lives in the request's pool. A stored Age gives way where `has_age` says that a newer one is
+/// known. `None` when memory is short.
 ///
 /// # Safety
 /// `r` must be live; `headers` must live in its pool.
-pub unsafe fn set(r: *mut ngx_http_request_t, headers: &[Header]) -> Option<()> {
+pub unsafe fn set(r: *mut ngx_http_request_t, headers: &[Header], has_age: bool) -> Option<()> {
     for header in headers {
         let (name, value) = (sys::str_of(&header.name), sys::str_of(&header.value));
         // SAFETY: `r` is live; fields and their bytes live in its pool.
@@ -56,6 +58,7 @@ pub unsafe fn set(r: *mut ngx_http_request_t, headers: &[Header]) -> Option<()> 
                     continue;
                 }
                 Slot::Dropped => continue,
+                Slot::Age if has_age => continue,
                 _ => {}
             }
             let field = push(r, name, value)?;
@@ -68,7 +71,7 @@ pub unsafe fn set(r: *mut ngx_http_request_t, headers: &[Header]) -> Option<()> 
                 Slot::ETag => (*out).etag = field,
                 Slot::Expires => (*out).expires = field,
                 Slot::CacheControl => set_cache_control(r, field)?,
-                Slot::ContentType | Slot::Dropped | Slot::None => {}
+                Slot::ContentType | Slot::Dropped | Slot::Age | Slot::None => {}
             }
         }
     }

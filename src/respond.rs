@@ -90,7 +90,8 @@ unsafe fn set_headers(r: *mut ngx_http_request_t, page: &Page, conf: &LocConf) -
             let line = [page.status.to_string().as_bytes(), b" ", reason].concat();
             (*r).headers_out.status_line = sys::copy_to_pool((*r).pool, &line)?;
         }
-        headers::set(r, &page.headers)?;
+        let age = age::age(page, ngx_time() as i64);
+        headers::set(r, &page.headers, age.is_some())?;
         // A stored response without a Content-Type was sent without one by the application.
         let is_body = conf.site().is_some_and(|site| site.format == Format::Body);
         if is_body && ngx_http_set_content_type(r) != code::OK {
@@ -100,7 +101,7 @@ unsafe fn set_headers(r: *mut ngx_http_request_t, page: &Page, conf: &LocConf) -
             let (name, value) = (sys::str_of(b"Content-Encoding"), sys::str_of(b"gzip"));
             (*r).headers_out.content_encoding = headers::push(r, name, value)?;
         }
-        if let Some(age) = age::age(page, ngx_time() as i64) {
+        if let Some(age) = age {
             let age = sys::copy_to_pool((*r).pool, age.to_string().as_bytes())?;
             headers::push(r, sys::str_of(b"Age"), age)?;
         }

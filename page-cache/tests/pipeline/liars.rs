@@ -30,7 +30,9 @@ fn lies() -> impl Strategy<Value = Lie> {
 
 proptest! {
     /// A server whose framing is wrong in one place can make look-ups fail, or seem
-    /// absent, but cannot pass one page for another, nor a part for the whole.
+    /// absent, but cannot pass one page for another, nor a part for the whole. Only the
+    /// length of a Redis value is taken at its word: nothing else says where it ends, so
+    /// another one that fits what follows makes another value.
     #[test]
     fn a_lie_in_the_framing_delivers_no_wrong_value(
         memcached in any::<bool>(),
@@ -42,6 +44,7 @@ proptest! {
         let protocol = if memcached { Protocol::Memcached } else { Protocol::Redis };
         let mut pipeline = Pipeline::new(protocol, &Handshake::default());
         let (mut stream, mut framing) = (Vec::new(), Vec::new());
+        let mut lengths = Vec::new();
         for (ticket, &key) in keys.iter().enumerate() {
             let limits = Limits { deadline: 250, max_size: 10_000 };
             pipeline.enqueue(name(key).as_bytes(), Ticket(ticket as u64), limits).unwrap();
@@ -51,6 +54,8 @@ proptest! {
             let trailer = if LENGTHS[key].is_some() { protocol.trailer().len() } else { 0 };
             let data = reply.len() - trailer - LENGTHS[key].unwrap_or(0)..reply.len() - trailer;
             framing.extend((0..reply.len()).filter(|n| !data.contains(n)).map(|n| n + stream.len()));
+            let line = reply.iter().position(|&byte| byte == b'\r').unwrap();
+            lengths.push(stream.len()..=stream.len() + line);
             stream.extend(reply);
         }
         let at = framing[at.index(framing.len())];
@@ -82,7 +87,8 @@ proptest! {
                 break;
             }
         }
-        prop_assert_eq!(&wrong, &[]);
+        let about_a_length = !memcached && lengths.iter().any(|line| line.contains(&at));
+        prop_assert!(wrong.is_empty() || about_a_length, "{wrong:?}");
         if let Some(why) = fault {
             prop_assert!(matches!(why, Failure::Protocol | Failure::Auth | Failure::TooLarge));
         }

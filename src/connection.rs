@@ -32,6 +32,8 @@ pub struct Connection {
     open_by: u64,
     /// Made to see whether the server is back.
     is_probe: bool,
+    /// When the timer is due, in milliseconds of [`sys::now`]: nginx forgets it when it fires.
+    armed_for: u64,
     /// Since when no byte has come although some are due, in milliseconds of [`sys::now`].
     quiet_since: u64,
     /// Since when no reply has become complete although some are due.
@@ -108,6 +110,7 @@ impl Connection {
                 connected: false,
                 open_by: sys::now().saturating_add(connect_timeout),
                 is_probe,
+                armed_for: 0,
                 quiet_since: sys::now(),
                 owing_since: sys::now(),
                 flush: mem::zeroed(),
@@ -147,8 +150,7 @@ impl Connection {
         // SAFETY: the caller vouches for `this`.
         unsafe {
             if (*this).pipeline.in_flight() == 0 {
-                (*this).quiet_since = sys::now();
-                (*this).owing_since = sys::now();
+                Self::forgive(this);
             }
             (*this).pipeline.enqueue(key, ticket, limits)?;
             Self::is_busy(this);
@@ -167,6 +169,18 @@ impl Connection {
             Self::is_busy(this);
         }
         Ok(())
+    }
+
+    /// The server has been silent for no longer than from now on.
+    ///
+    /// # Safety
+    /// As `enqueue`.
+    unsafe fn forgive(this: *mut Self) {
+        // SAFETY: the caller vouches for `this`.
+        unsafe {
+            (*this).quiet_since = sys::now();
+            (*this).owing_since = sys::now();
+        }
     }
 
     /// Something is in flight: not to be closed by nginx, to be flushed, to be timed.
@@ -208,6 +222,7 @@ impl Connection {
             let Some(next) = next else { return };
             let ev = (*(*this).c).read;
             if (*ev).timer_set() == 0 || ((*ev).timer.key as u64) > next {
+                (*this).armed_for = next;
                 sys::set_timer(ev, next);
             }
         }

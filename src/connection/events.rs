@@ -7,6 +7,10 @@ use ngx::ffi::*;
 use page_cache::Failure;
 
 use super::{Connection, Reason};
+use crate::sys;
+
+/// A timer that fires later than this, in milliseconds, says that the worker stood still.
+const STOOD_STILL: u64 = 50;
 
 /// The connection behind an event.
 ///
@@ -70,6 +74,11 @@ pub(super) unsafe extern "C" fn on_read(ev: *mut ngx_event_t) {
         }
         if (*ev).timedout() != 0 {
             (*ev).set_timedout(0);
+            // A worker that stood still cannot tell whether the server did.
+            let late = sys::now().saturating_sub((*this).armed_for);
+            if late > STOOD_STILL {
+                Connection::forgive(this);
+            }
             // What has come while this worker was busy elsewhere is in time.
             let is_live = !(*this).connected || Connection::read(this);
             if is_live && Connection::expire(this) {

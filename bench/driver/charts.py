@@ -4,13 +4,13 @@ from html import escape
 
 from . import workloads
 
-WIDTH, LABELS, VALUES = 860, 290, 70
+WIDTH, LABELS, VALUES = 900, 350, 70
 BAR, GAP, GROUP = 15, 3, 12
 #: Blue and orange of the Okabe-Ito palette, told apart by everybody.
 COLOURS = ("#0072b2", "#e69f00")
 
 STYLE = """\
-text { font: 13px system-ui, sans-serif; fill: #24292f }
+text { font: 13px system-ui, 'DejaVu Sans', Arial, sans-serif; fill: #24292f }
 .title { font-size: 15px; font-weight: 600 }
 .value { font-size: 12px }
 .axis { stroke: #8c959f }
@@ -87,7 +87,6 @@ def write(results, by_peer, titles, folder):
     samples = results.get("samples", [])
     hot, spread = by_peer(samples, workloads.HOT), by_peer(samples, workloads.SPREAD)
     if hot and spread:
-        titles = {**titles, "rpc-memcached-md5-noetag": "the same, etag off"}
         (folder / "throughput.svg").write_text(throughput(hot, spread, titles))
         (folder / "cpu.svg").write_text(cpu(spread, titles))
     if found := by_peer(results.get("rate", []), workloads.SPREAD):

@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +41,37 @@ def placement(name):
     return Placement(
         name, frozenset({nginx}), frozenset({store}), frozenset({last}), frozenset(cores)
     )
+
+
+class Others:
+    """What of the machine somebody else used meanwhile, in cores: processes that are not ours, the
+    kernel, and what the hypervisor gave to another machine."""
+
+    def __init__(self, pids):
+        self.pids = pids
+        self.began, self.busy, self.ours = time.monotonic(), busy(), spent(pids)
+
+    def cores(self):
+        ours = spent(self.pids) - self.ours
+        return max(busy() - self.busy - ours, 0.0) / (time.monotonic() - self.began)
+
+
+def busy():
+    """Seconds that all cores together were not idle (proc(5), /proc/stat)."""
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(
+        int, Path("/proc/stat").read_text().split(maxsplit=9)[1:9]
+    )
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
+def spent(pids):
+    """CPU seconds of these processes, of this one and of its children that have ended."""
+    own = os.times()
+    seconds = own.user + own.system + own.children_user + own.children_system
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        seconds += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return seconds
 
 
 def first_line(*command):

@@ -1,6 +1,6 @@
 """Closed loop and constant rate: samples, interleaved and repeated."""
 
-from . import load, peers, servers, workloads
+from . import load, machine, peers, servers, workloads
 from .bench import Progress, say
 
 
@@ -8,6 +8,7 @@ def sample(bench, workload, peer, number, seconds, rate=0.0):
     """One run of the load generator against one peer."""
     nginx, store = bench.nginx_of(peer), bench.store_of(peer)
     store_pids = store.pids if store else []
+    others = machine.Others([nginx.worker, *store_pids])
     outcome = load.run(
         bench,
         nginx.port,
@@ -19,6 +20,7 @@ def sample(bench, workload, peer, number, seconds, rate=0.0):
         seed=number + 1,
         pids=[nginx.worker, *store_pids],
     )
+    others_cores = others.cores()
     measured = max(outcome["requests"], 1)
     cpu = {int(pid): time for pid, time in outcome["cpu"].items()}
     store_cpu = sum(cpu.get(pid, 0.0) for pid in store_pids)
@@ -40,6 +42,7 @@ def sample(bench, workload, peer, number, seconds, rate=0.0):
         # Shares of one core.
         "nginx_busy": cpu[nginx.worker] / outcome["seconds"],
         "load_core_busy": load_busy / outcome["seconds"],
+        "others": others_cores,
         "resident": resident,
         "own_memory": own,
         "failed": load.failed(outcome),

@@ -1,6 +1,8 @@
 """What is measured side by side, and the nginx configuration of each."""
 
+import tempfile
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from . import pages
 from .servers import FILES, Nginx, free_ports
@@ -41,7 +43,7 @@ def memcached_pass(name, title, buffer, few=False):
 MD5 = "key=md5 namespace=:1:"
 PEERS = [
     ours("rpc-memcached-md5", "rust_page_cache, memcached, key=md5", "memcached", MD5),
-    ours("rpc-memcached-md5-noetag", "the same, etag off", "memcached", MD5, "off", few=True),
+    ours("rpc-memcached-md5-noetag", "rust_page_cache, memcached, key=md5, no ETag", "memcached", MD5, "off", few=True),
     ours("rpc-memcached-django", "rust_page_cache, memcached, key=django", "memcached", "key=django"),
     ours("rpc-redis-md5", "rust_page_cache, Redis, key=md5", "redis", MD5),
     Peer(
@@ -52,8 +54,8 @@ PEERS = [
         "redis",
         {"STORE": "redis://@REDIS@/1", "PARAMETERS": "key=django", "ETAG": "on"},
     ),
-    memcached_pass("memcached-pass", "set_md5 + memcached_pass + keepalive, 16k buffer", "16k"),
-    memcached_pass("memcached-pass-4k", "the same, default buffer (4k)", "4k", few=True),
+    memcached_pass("memcached-pass", "set_md5 + memcached_pass, 16k buffer", "16k"),
+    memcached_pass("memcached-pass-4k", "set_md5 + memcached_pass, 4k buffer", "4k", few=True),
     Peer("srcache", "srcache + memc, 16k buffer", "srcache", SRCACHE, "memcached", {"BUFFER": "16k"}),
     Peer(
         "proxy-cache",
@@ -120,9 +122,9 @@ def start(peer, bench, processes="worker_processes 1;", timeouts="", wrapper=(),
     """Starts the peer's own nginx, which has no module that it does not need. It listens twice: the
     second socket has a small send buffer, so that with slow clients the page waits in nginx."""
     port, slow, origin = free_ports(3)
-    folder = bench.temp / f"nginx-{peer.name}-{port}"
-    folder.mkdir(mode=0o755)
+    folder = Path(tempfile.mkdtemp(prefix=f"nginx-{peer.name}-", dir=bench.temp))
     # The worker is nobody's when the master is root's, and makes folders below its own.
+    folder.chmod(0o755)
     cache = folder / "cache"
     cache.mkdir(mode=0o777)
     cache.chmod(0o777)

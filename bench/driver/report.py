@@ -11,6 +11,8 @@ TITLES = {peer.name: peer.title for peer in ALL}
 WORKLOADS = workloads.HEADLINE + workloads.OTHERS
 #: Below this share of its core nginx was not what limited the throughput.
 BUSY = 0.9
+#: Cores that somebody else may use before the report warns.
+NOISE = 0.1
 
 
 class Median:
@@ -59,6 +61,12 @@ def problems(results):
     if results["evictions"]:
         found.append(f"the stores threw {results['evictions']} pages away")
     return found
+
+
+def others(results):
+    """How much of the machine somebody else used while samples were taken, in cores; the median."""
+    samples = results.get("samples", []) + results.get("rate", [])
+    return statistics.median(one["others"] for one in samples) if samples else 0.0
 
 
 def table(header, rows, left=1):
@@ -213,6 +221,7 @@ def conditions(results):
     of = results["machine"]
     rows = [[name.replace("_", " "), str(value)] for name, value in of.items()]
     rows += [["date", results["date"]], ["placement", results["placement"]]]
+    rows.append(["used by others meanwhile", f"{others(results):.2f} cores"])
     if results["left_out"]:
         rows.append(["left out", ", ".join(results["left_out"])])
     return "## Conditions\n\n" + table(["", ""], rows, left=2) + "\n"
@@ -233,6 +242,8 @@ def write(results, folder):
     text += f"{results['date']}, in {results['minutes']} minutes.\n\n"
     for problem in problems(results):
         text += f"**Not valid:** {problem}\n\n"
+    if others(results) > NOISE:
+        text += f"**Noisy:** {others(results):.2f} cores were used by others meanwhile.\n\n"
     text += goals.section(results, by_peer)
     samples = results.get("samples", [])
     if samples:

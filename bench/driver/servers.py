@@ -65,6 +65,7 @@ class Server:
                 return self
             except OSError:
                 if self.process.poll() is not None or time.monotonic() > end:
+                    self.stop()
                     raise RuntimeError(f"{self.name} does not answer: {self.tail()}") from None
                 time.sleep(0.05)
 

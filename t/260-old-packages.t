@@ -1,4 +1,5 @@
-# The keys and values of the old cache packages, as their own runs recorded them.
+# The keys and values of the old cache packages, as their own runs recorded them: every page is
+# found, but for those named below. VECTORS is a folder with more records than t/fixtures.
 
 use v5.32;
 use warnings;
@@ -10,8 +11,8 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 
 use RustPageCache;
+use JSON::PP;
 use MIME::Base64 qw(decode_base64);
-use RustPageCache::Django qw(refused_target);
 
 # The recipes of the reference. What a record was run with differs, so the
 # prefix and the namespace come with the request.
@@ -43,10 +44,30 @@ CONF
 }
 my $nginx = nginx(http => $http, errors => ['format=django']);
 
+# Cases that are stored and not served, by the last part of their id.
+my %exception = (
+    # A server or a client may take such a target for another one.
+    'double-slash-host' => 'BYPASS target',    # //evil.example/x
+    'double-slash-lead' => 'BYPASS target',    # //a/b
+    'dot-seg'           => 'BYPASS target',    # /a/./b/
+    'dotdot'            => 'BYPASS target',    # /a/../b/
+    'pct-invalid-utf8'  => 'BYPASS target',    # /x%FFy/
+    'query-utf8-raw'    => 'BYPASS target',    # bytes over 0x7f, as they are
+    'raw-utf8-path'     => 'BYPASS target',
+    'empty'             => 'MISS absent',      # no byte of a body
+    'status-301'        => 'MISS absent',
+);
+
+# Django before 1.8 did not quote the path: nobody can tell these keys from those of other targets.
+my %unquoted = map { $_ => 1 } qw(newline-path pct-hash pct-question
+    pct-semicolon semicolon-path space-path);
+
 my %hits;
+my $folder = $ENV{VECTORS} // "$FindBin::Bin/fixtures";
 for my $scheme (sort keys %recipe) {
-    for my $file (glob "$FindBin::Bin/fixtures/$scheme*.jsonl") {
-        check($scheme, $_) for fixture($file =~ s{.*/}{}r);
+    for my $file (glob "$folder/$scheme.*.jsonl") {
+        open my $in, '<:raw', $file or die "$file: $!\n";
+        check($scheme, decode_json $_) while <$in>;
     }
     cmp_ok $hits{$scheme} // 0, '>', 10, "$scheme: enough of the records are pages to be served";
 }
@@ -54,8 +75,9 @@ $nginx->finish;
 
 sub check ($scheme, $record) {
     return unless $record->{stored} && $record->{request}{method} =~ /^(?:GET|HEAD)$/;
-    # Before 1.8 get_full_path() did not quote the path.
-    return if $record->{django} =~ /^1\.[0-7]\./ && $record->{request}{target} =~ /;|%(?:20|23|3b|3f)/i;
+    my ($case) = $record->{id} =~ m{([^/#]+)#};
+    my $old = $record->{django} =~ /^1\.[0-7]\./;
+    return if $old && $unquoted{$case};
     my $expect = $record->{expect};
     my $key    = decode_base64($expect->{key_b64});
     my $store  = $store{$record->{backend}{kind}};
@@ -68,7 +90,9 @@ sub check ($scheme, $record) {
     my $response = RustPageCache::Client->connect($port)->send($raw)
         ->response(head => $record->{request}{method} eq 'HEAD');
 
-    my $outcome = outcome($record);
+    my $outcome = $exception{$case} // 'HIT';
+    # djanginxed 0.0.1 stored whole responses.
+    $outcome = 'MISS pickled' if $outcome eq 'HIT' && !defined $expect->{response}{body_b64};
     is $response->cache, $outcome, "$record->{id}: $outcome";
     is $response->header('X-Cache-Key'), $key, "$record->{id}: key" if $outcome !~ /BYPASS/;
     return unless $outcome eq 'HIT';
@@ -90,16 +114,6 @@ sub parameters ($scheme, $record, $key) {
     }
     my ($namespace) = $key =~ /^(.*)[0-9a-f]{32}$/s;
     return $scheme eq 'djanginxed-readme-md5' ? ($prefix, $namespace) : ('', $namespace);
-}
-
-sub outcome ($record) {
-    my $target = $record->{request}{target};
-    utf8::downgrade($target);
-    return 'BYPASS target' if refused_target($target);
-    return 'BYPASS host'   if !grep { lc $_->[0] eq 'host' } @{$record->{request}{headers}};
-    my $body = $record->{expect}{response}{body_b64};
-    return 'MISS pickled' if !defined $body;
-    return length $body ? 'HIT' : 'MISS absent';
 }
 
 done_testing;

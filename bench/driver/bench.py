@@ -89,7 +89,9 @@ class Bench:
         }
         site, port = self.root / "bench" / "site", servers.free_ports(1)[0]
         cores = self.placement.app
-        return servers.gunicorn(f"gunicorn-{peer.name}", sys.executable, site, port, cores, self.temp, env)
+        return servers.gunicorn(
+            f"gunicorn-{peer.name}", sys.executable, site, port, cores, self.temp, env
+        )
 
     def nginx_of(self, peer):
         """The peer's nginx, started the first time that it is asked for."""

@@ -19,7 +19,8 @@ text { font: 13px system-ui, 'DejaVu Sans', Arial, sans-serif; fill: #24292f }
 
 
 def text(x, y, words, kind="", anchor="start"):
-    return f'<text x="{x:.0f}" y="{y:.0f}" class="{kind}" text-anchor="{anchor}">{escape(words)}</text>'
+    place = f'x="{x:.0f}" y="{y:.0f}" class="{kind}" text-anchor="{anchor}"'
+    return f"<text {place}>{escape(words)}</text>"
 
 
 def legend(names):
@@ -33,7 +34,10 @@ def legend(names):
 
 def bars(title, names, rows, how, stacked=False):
     """`rows`: a label and one value (or None) for each of `names`; `how` formats a value."""
-    total = [sum(v or 0 for v in values) if stacked else max(v or 0 for v in values) for _, values in rows]
+    total = [
+        sum(v or 0 for v in values) if stacked else max(v or 0 for v in values)
+        for _, values in rows
+    ]
     scale = (WIDTH - LABELS - VALUES) / max(total)
     parts, y = [text(12, 22, title, "title"), *legend(names)], 60
     for (label, values), whole in zip(rows, total, strict=True):
@@ -45,7 +49,9 @@ def bars(title, names, rows, how, stacked=False):
                 y += 0 if stacked else BAR + GAP
                 continue
             width = value * scale
-            parts.append(f'<rect x="{x:.0f}" y="{y}" width="{width:.1f}" height="{BAR}" fill="{colour}"/>')
+            parts.append(
+                f'<rect x="{x:.0f}" y="{y}" width="{width:.1f}" height="{BAR}" fill="{colour}"/>'
+            )
             if stacked:
                 x += width
             else:
@@ -56,8 +62,9 @@ def bars(title, names, rows, how, stacked=False):
             y += BAR + GAP
         y += GROUP
     parts.append(f'<line x1="{LABELS}" y1="54" x2="{LABELS}" y2="{y - GROUP}" class="axis"/>')
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y}" width="{WIDTH}" height="{y}"'
-    head += f' role="img" aria-label="{escape(title)}">'
+    size = f'viewBox="0 0 {WIDTH} {y}" width="{WIDTH}" height="{y}"'
+    label = f'role="img" aria-label="{escape(title)}"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} {label}>'
     return "\n".join([head, f"<style>\n{STYLE}</style>", *parts, "</svg>"]) + "\n"
 
 
@@ -74,7 +81,9 @@ def throughput(hot, spread, titles):
 def cpu(spread, titles):
     rows = [(titles[name], [one.nginx_cpu, one.store_cpu]) for name, one in spread.items()]
     title = "CPU milliseconds per 1,000 requests: 8 KiB, 10,000 pages at random, 64 connections"
-    return bars(title, ["nginx", "memcached or Redis"], rows, lambda value: f"{value:.1f}", stacked=True)
+    return bars(
+        title, ["nginx", "memcached or Redis"], rows, lambda value: f"{value:.1f}", stacked=True
+    )
 
 
 def latency(found, titles):

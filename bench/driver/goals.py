@@ -16,7 +16,9 @@ class Found:
         samples = results.get("samples", [])
         self.medians = {workload: by_peer(samples, workload) for workload in HEADLINE}
         self.rate = by_peer(results.get("rate", []), workloads.SPREAD)
-        self.slow = {one["peer"]: one["memory"] for one in results.get("slow", []) if one["size"] == "8k"}
+        self.slow = {
+            one["peer"]: one["memory"] for one in results.get("slow", []) if one["size"] == "8k"
+        }
         self.siege = {one["peer"]: one["memory"] for one in results.get("sieges", [])}
 
     def ratio(self, workload, one, other, what="rps"):
@@ -43,7 +45,7 @@ class Found:
 
 
 def rows(found):
-    """What, its figure, the bound, whether the figure must be at least that (else at most), the goal."""
+    """What, its figure, the bound, whether it must be at least that (else at most), the goal."""
     own, other = peers.SUBJECT, peers.REFERENCE
     for workload, required, goal in (
         (HOT, 2.0, 2.5),
@@ -56,7 +58,13 @@ def rows(found):
     for workload in HEADLINE:
         figure = found.ratio(workload, own, other, "cpu")
         yield f"CPU, nginx + memcached / memcached_pass: {workload.title}", figure, 0.5, False, None
-    yield "throughput / proxy_cache, hot page", found.ratio(HOT, own, "proxy-cache"), 1.0, True, None
+    yield (
+        "throughput / proxy_cache, hot page",
+        found.ratio(HOT, own, "proxy-cache"),
+        1.0,
+        True,
+        None,
+    )
     yield "throughput / return 200, hot page", found.ratio(HOT, own, "return"), None, True, 0.75
     figure = found.ratio(SPREAD, "rpc-redis-md5", own)
     yield "Redis / memcached, key=md5, spread keys", figure, 0.8, True, None

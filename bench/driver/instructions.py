@@ -1,8 +1,8 @@
 """Instructions and system calls per request: figures that a noisy machine does not change much.
 
 nginx runs as a single process under callgrind (or strace), once for N requests and once for 2 N;
-starting and stopping cancel out: (count(2 N) - count(N)) / N. Callgrind counts what nginx runs in user
-mode, not the kernel's part of a system call; the number of these is counted apart.
+starting and stopping cancel out: (count(2 N) - count(N)) / N. Callgrind counts what nginx runs in
+user mode, not the kernel's part of a system call; the number of these is counted apart.
 """
 
 import os
@@ -15,7 +15,13 @@ from . import load, pages, peers
 from .bench import say
 from .servers import Server, children
 
-NAMES = (peers.SUBJECT, "rpc-memcached-django", "rpc-redis-md5", "rpc-redis-django", peers.REFERENCE)
+NAMES = (
+    peers.SUBJECT,
+    "rpc-memcached-django",
+    "rpc-redis-md5",
+    "rpc-redis-django",
+    peers.REFERENCE,
+)
 SINGLE = "master_process off;"
 CONNECTIONS = (1, 64)
 
@@ -94,6 +100,9 @@ def run(bench):
             for connections in CONNECTIONS:
                 count = per_request(bench, peer, tool, connections, requests)
                 row[f"{column}_{connections}"] = count
-        say(f"per request: {name:24} " + ", ".join(f"{k} {v:,.2f}" for k, v in row.items() if k != "peer"))
+        say(
+            f"per request: {name:24} "
+            + ", ".join(f"{k} {v:,.2f}" for k, v in row.items() if k != "peer")
+        )
         found.append(row)
     return found

@@ -63,8 +63,8 @@ def everything_once(bench, peer, targets, connections=16):
 
 
 def wrk(bench, port, target, connections, seconds, response_length):
-    """wrk, for comparison with a load generator that everybody knows. It does not look at bodies, so
-    its count of bytes must be that of whole responses; what is under way at the end is allowed for."""
+    """wrk, for comparison with a load generator that everybody knows. It does not look at bodies:
+    its count of bytes must be that of whole responses, but for those under way at the end."""
     script = bench.temp / "wrk.lua"
     script.write_text(WRK_SCRIPT)
     command = ["wrk", "-t", "1", "-c", str(connections), "-d", f"{seconds:.0f}s", "-s", str(script)]

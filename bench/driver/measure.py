@@ -53,7 +53,7 @@ def sample(bench, workload, peer, number, seconds, rate=0.0):
 
 
 def warm_up(bench, workload, seen):
-    """Every page of every peer once, checked; what came last is the first sample's only advantage."""
+    """Every page of every peer once, checked."""
     for peer in bench.peers_of(workload):
         if peer.store == "app":
             load.everything_once(bench, peer, workload.targets()[:1] * 20, 4)
@@ -85,9 +85,10 @@ def closed_loop(bench):
             for peer in taking_part[first:] + taking_part[:first]:
                 one = sample(bench, workload, peer, number, seconds)
                 samples.append(one)
+                p99, failed = one["latency"]["p99"] / 1e3, one["failed"]
                 progress.say(
-                    f"{peer.name:24} {one['rps']:9,.0f}/s  p99 {one['latency']['p99'] / 1e3:7.2f} ms"
-                    f"  nginx {one['nginx_busy']:4.0%}" + (f"  FAILED {one['failed']}" * bool(one["failed"]))
+                    f"{peer.name:24} {one['rps']:9,.0f}/s  p99 {p99:7.2f} ms  "
+                    f"nginx {one['nginx_busy']:4.0%}" + (f"  FAILED {failed}" if failed else "")
                 )
     return samples
 
@@ -106,7 +107,9 @@ def constant_rate(bench, capacity):
             one = sample(bench, workload, peer, number, seconds, capacity / 2)
             samples.append(one)
             latency = one["latency"]
-            progress.say(f"{peer.name:24} p50 {latency['p50']:6.0f} us  p99 {latency['p99']:6.0f} us")
+            progress.say(
+                f"{peer.name:24} p50 {latency['p50']:6.0f} us  p99 {latency['p99']:6.0f} us"
+            )
     return samples
 
 

@@ -76,10 +76,12 @@ def fill_memcached(address, sizes):
     for size in sizes:
         for number in range(SIZES[size].count):
             body = page(size, number)
-            failed = client.set_many({
-                md5_key(":1:", size, number): body,
-                md5_key("srcache:", size, number): head + body,
-            })
+            failed = client.set_many(
+                {
+                    md5_key(":1:", size, number): body,
+                    md5_key("srcache:", size, number): head + body,
+                }
+            )
             if failed:
                 raise RuntimeError(f"memcached did not store {failed}")
     client.close()
@@ -113,11 +115,11 @@ def fill_django(memcached, redis, sizes):
         CACHES={
             "default": {
                 "BACKEND": "django.core.cache.backends.memcached.PyMemcacheCache",
-                "LOCATION": "%s:%d" % memcached,
+                "LOCATION": f"{memcached[0]}:{memcached[1]}",
             },
             "redis": {
                 "BACKEND": "django.core.cache.backends.redis.RedisCache",
-                "LOCATION": "redis://%s:%d/1" % redis,
+                "LOCATION": f"redis://{redis[0]}:{redis[1]}/1",
             },
         },
     )
@@ -136,4 +138,3 @@ def fill_django(memcached, redis, sizes):
             for number in range(SIZES[size].count):
                 body["now"] = page(size, number)
                 view(factory.get(path(size, number)))
-

@@ -14,7 +14,7 @@ SRCACHE = (*SET_MD5, "memc", "srcache_filter")
 
 @dataclass(frozen=True)
 class Peer:
-    """`store`: memcached, redis or app, whose CPU time is part of the price; None if there is none."""
+    """`store`: memcached, redis or app, whose CPU time is part of the price, or None."""
 
     name: str
     title: str
@@ -43,8 +43,17 @@ def memcached_pass(name, title, buffer, few=False):
 MD5 = "key=md5 namespace=:1:"
 PEERS = [
     ours("rpc-memcached-md5", "rust_page_cache, memcached, key=md5", "memcached", MD5),
-    ours("rpc-memcached-md5-noetag", "rust_page_cache, memcached, key=md5, no ETag", "memcached", MD5, "off", few=True),
-    ours("rpc-memcached-django", "rust_page_cache, memcached, key=django", "memcached", "key=django"),
+    ours(
+        "rpc-memcached-md5-noetag",
+        "rust_page_cache, memcached, key=md5, no ETag",
+        "memcached",
+        MD5,
+        "off",
+        few=True,
+    ),
+    ours(
+        "rpc-memcached-django", "rust_page_cache, memcached, key=django", "memcached", "key=django"
+    ),
     ours("rpc-redis-md5", "rust_page_cache, Redis, key=md5", "redis", MD5),
     Peer(
         "rpc-redis-django",
@@ -56,7 +65,9 @@ PEERS = [
     ),
     memcached_pass("memcached-pass", "set_md5 + memcached_pass, 16k buffer", "16k"),
     memcached_pass("memcached-pass-4k", "set_md5 + memcached_pass, 4k buffer", "4k", few=True),
-    Peer("srcache", "srcache + memc, 16k buffer", "srcache", SRCACHE, "memcached", {"BUFFER": "16k"}),
+    Peer(
+        "srcache", "srcache + memc, 16k buffer", "srcache", SRCACHE, "memcached", {"BUFFER": "16k"}
+    ),
     Peer(
         "proxy-cache",
         "proxy_cache, warm",
@@ -68,7 +79,9 @@ PEERS = [
         "proxy-cache-open",
         "proxy_cache, warm, open_file_cache",
         "proxy_cache",
-        words={"OPEN_FILE_CACHE": "open_file_cache max=50000 inactive=1h;open_file_cache_valid 1h;"},
+        words={
+            "OPEN_FILE_CACHE": "open_file_cache max=50000 inactive=1h;open_file_cache_valid 1h;"
+        },
         few=True,
         misses=False,
     ),

@@ -29,7 +29,7 @@ class Median:
 
     @property
     def spread(self):
-        """Half of the distance from the lowest to the highest throughput, as a share of the median."""
+        """Half the distance from the lowest to the highest throughput, as a share of the median."""
         found = [sample["rps"] for sample in self.samples]
         return (max(found) - min(found)) / 2 / self.rps
 
@@ -90,19 +90,21 @@ def throughput(found):
     for name, median in found.items():
         times = f"{median.rps / reference.rps:.2f}" if reference else ""
         limited = "" if median.nginx_busy >= BUSY else " *"
-        rows.append([
-            TITLES[name],
-            f"{median.rps:,.0f}{limited}",
-            f"± {median.spread:.0%}",
-            times,
-            milliseconds(median.latency("p50")),
-            milliseconds(median.latency("p99")),
-            f"{median.nginx_cpu:.1f}",
-            f"{median.store_cpu:.1f}" if median.store_cpu else "",
-            f"{median.nginx_busy:.0%}",
-            f"{median.load_core_busy:.0%}",
-            mebibytes(median.resident),
-        ])
+        rows.append(
+            [
+                TITLES[name],
+                f"{median.rps:,.0f}{limited}",
+                f"± {median.spread:.0%}",
+                times,
+                milliseconds(median.latency("p50")),
+                milliseconds(median.latency("p99")),
+                f"{median.nginx_cpu:.1f}",
+                f"{median.store_cpu:.1f}" if median.store_cpu else "",
+                f"{median.nginx_busy:.0%}",
+                f"{median.load_core_busy:.0%}",
+                mebibytes(median.resident),
+            ]
+        )
     header = ["", "requests/s", "spread", "times memcached_pass", "p50 ms", "p99 ms"]
     header += ["nginx ms", "store ms", "nginx's core", "load's core", "worker MiB"]
     return table(header, rows)
@@ -115,13 +117,19 @@ def constant_rate(results):
     found = by_peer(samples, workloads.SPREAD)
     rows = []
     for name, median in found.items():
-        quantiles = [f"{median.latency(quantile):,.0f}" for quantile in ("p50", "p90", "p99", "p999")]
+        quantiles = [
+            f"{median.latency(quantile):,.0f}" for quantile in ("p50", "p90", "p99", "p999")
+        ]
         behind = sum(sample["unsent"] for sample in median.samples)
         rows.append([TITLES[name], *quantiles, f"{median.cpu:.1f}", str(behind)])
     header = ["", "p50 µs", "p90 µs", "p99 µs", "p99.9 µs", "nginx + store ms", "unsent"]
     text = f"## Latency at {samples[0]['rate']:,.0f} requests/s\n\n"
-    text += f"Half of what memcached_pass can do: {workloads.SPREAD.title}. A constant rate; latency "
-    text += "counts from when a request was due. CPU time per 1,000 requests; unsent: requests that "
+    text += (
+        f"Half of what memcached_pass can do: {workloads.SPREAD.title}. A constant rate; latency "
+    )
+    text += (
+        "counts from when a request was due. CPU time per 1,000 requests; unsent: requests that "
+    )
     text += "were still waiting for a free connection at the end.\n\n"
     return text + table(header, rows) + "\n![Latency](latency.svg)\n\n"
 
@@ -136,14 +144,18 @@ def wrk(results):
         for name, rps in found.items()
     ]
     text = "## The same with wrk\n\n"
-    text += f"{workloads.HOT.title}. A check of the load generator that the rest was measured with.\n\n"
+    text += (
+        f"{workloads.HOT.title}. A check of the load generator that the rest was measured with.\n\n"
+    )
     return text + table(["", "wrk, requests/s", "bench/load, requests/s"], rows) + "\n"
 
 
 def sieges(results):
     text = ""
     if results.get("sieges"):
-        text += "## Siege\n\nAll clients at once on one cached page. Memory: what the worker has for "
+        text += (
+            "## Siege\n\nAll clients at once on one cached page. Memory: what the worker has for "
+        )
         text += "itself, from one connection to the peak.\n\n"
         rows = [
             [
@@ -196,7 +208,8 @@ def instructions(results):
         + [format(row[column], how) if column in row else "" for column, _, how in columns]
         for row in found
     ]
-    text = "## Per request, without a clock\n\nOf the nginx worker, by callgrind (user mode) and strace; "
+    text = "## Per request, without a clock\n\n"
+    text += "Of the nginx worker, by callgrind (user mode) and strace; "
     text += "8 KiB, spread keys. These hold on a noisy machine too.\n\n"
     return text + table(["", *(title for _, title, _ in columns)], rows) + "\n"
 
@@ -214,7 +227,9 @@ def micro(results):
     if not results.get("micro"):
         return ""
     rows = [[name, f"{time:,.0f}"] for name, time in results["micro"].items()]
-    return "## Micro-benchmarks\n\nOf the library, by criterion.\n\n" + table(["", "ns"], rows) + "\n"
+    return (
+        "## Micro-benchmarks\n\nOf the library, by criterion.\n\n" + table(["", "ns"], rows) + "\n"
+    )
 
 
 def conditions(results):
@@ -247,7 +262,9 @@ def write(results, folder):
     text += goals.section(results, by_peer)
     samples = results.get("samples", [])
     if samples:
-        text += "## Throughput\n\n![Requests per second](throughput.svg)\n\n![CPU time](cpu.svg)\n\n"
+        text += (
+            "## Throughput\n\n![Requests per second](throughput.svg)\n\n![CPU time](cpu.svg)\n\n"
+        )
         text += READING
     for workload in WORKLOADS:
         if found := by_peer(samples, workload):

@@ -30,7 +30,7 @@ def command_line(pid):
 
 
 def memory(pid):
-    """Bytes that the process has in memory, and those of them that are its own (proc(5), RssAnon)."""
+    """Bytes that the process has in memory, and those that are its own (proc(5), RssAnon)."""
     found = {}
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         name, _, value = line.partition(":")

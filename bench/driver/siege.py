@@ -4,8 +4,8 @@ from . import load, pages, peers, servers, workloads
 from .bench import say
 
 CLIENTS = 2000
-#: A slow client's receive buffer in bytes: the kernel makes it the smallest that it has (2,304). With
-#: nginx's send buffer, as small, it takes in a quarter of a page of 8 KiB; the rest waits in nginx.
+#: A slow client's receive buffer in bytes: the kernel makes it the smallest that it has (2,304).
+#: With nginx's send buffer, as small, a quarter of a page of 8 KiB goes in; the rest waits in nginx.
 SLOW_BUFFER = 1
 #: The goal is about pages of 8 KiB. Of a larger one this module holds all of it, memcached_pass a
 #: buffer full.
@@ -40,7 +40,9 @@ def besiege(bench, peer, seconds):
     nginx = fresh(bench, peer)
     memory = Memory(nginx)
     targets = workloads.HOT.targets()
-    outcome = load.run(bench, nginx.port, targets, memory.look, connections=CLIENTS, seconds=seconds)
+    outcome = load.run(
+        bench, nginx.port, targets, memory.look, connections=CLIENTS, seconds=seconds
+    )
     found = {
         "peer": peer.name,
         "clients": CLIENTS,
@@ -90,8 +92,8 @@ def slow(bench, peer, size, seconds):
     }
     grown = (found["memory"]["peak"] - found["memory"]["before"]) / 2**20
     say(
-        f"slow clients: {peer.name:24} {found['requests']:,} pages of {pages.SIZES[size].title}, {found['failed']} failed, "
-        f"worker grew by {grown:.1f} MiB"
+        f"slow clients: {peer.name:24} {found['requests']:,} pages of {pages.SIZES[size].title}, "
+        f"{found['failed']} failed, worker grew by {grown:.1f} MiB"
     )
     return found
 
@@ -105,5 +107,7 @@ def run(bench, seconds):
         # Django alone is shown for contrast; a minute of it would show no more.
         sieges.append(besiege(bench, peer, min(seconds, 10) if peer.store == "app" else seconds))
         if peer.store != "app":
-            slows += [slow(bench, peer, size, min(seconds, 3)) for size in SLOW if size in bench.sizes]
+            slows += [
+                slow(bench, peer, size, min(seconds, 3)) for size in SLOW if size in bench.sizes
+            ]
     return sieges, slows

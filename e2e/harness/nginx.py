@@ -17,12 +17,14 @@ BINARY = os.environ.get("TEST_NGINX_BINARY", "nginx")
 class Nginx:
     """`ports` are those that it listens on, the first one is asked by `get`."""
 
+    binary = BINARY
+
     def __init__(self, conf, ports, folder):
         folder.mkdir()
         path = folder / "nginx.conf"
         path.write_text(conf)
         self.folder, self.port = folder, ports[0]
-        command = [BINARY, "-p", folder, "-e", folder / "error.log", "-c", path]
+        command = [self.binary, "-p", folder, "-e", folder / "error.log", "-c", path]
         self.process = Process("nginx", command, self.port, folder)
 
     def ready(self):

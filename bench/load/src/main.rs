@@ -21,6 +21,8 @@ mod outcome;
 mod response;
 mod run;
 mod targets;
+#[cfg(test)]
+mod tests;
 
 use std::io::Read as _;
 

@@ -127,3 +127,33 @@ def test_deleted(locale):
     deleted = locale.site.delete(target, "default", language="de")
     assert deleted == hit.get("X-Cache-Key")
     locale.misses(target, headers=GERMAN)
+
+
+# What a visitor sends, and the time zone of his pages. None: nginx has to leave that to Django.
+ZONES = [
+    ([], "UTC"),
+    ([("Cookie", "timezone=")], "UTC"),
+    ([("Cookie", "timezone=UTC")], "UTC"),
+    ([("Cookie", "timezone=Europe/Berlin")], "Europe/Berlin"),
+    ([("Cookie", "a=b; timezone=America/New_York; c=d")], "America/New_York"),
+    ([("Cookie", "timezone=Asia/Tokyo")], None),
+    ([("Cookie", "timezone=europe/berlin")], None),
+    ([("Cookie", "timezone=nowhere")], None),
+    ([("Cookie", "timezone=UTC; timezone=Europe/Berlin")], None),
+]
+
+
+def test_time_zones(shipped):
+    """For every visitor: the time zone that the site's middleware activates, or no look-up."""
+    side = shipped("django-timezone.conf", "timezones")
+    target = side.fresh("/default/here/")
+    for zone in ("UTC", "Europe/Berlin", "America/New_York"):
+        hit = side.stored(target, headers=[("Cookie", f"timezone={zone}")])
+        assert hit.body == f"en-us {zone}".encode()
+    for headers, zone in ZONES:
+        if zone:
+            assert side.hits(target, headers=headers).body == f"en-us {zone}".encode(), headers
+        else:
+            answer = side.nginx(target, headers=headers)
+            assert answer.cache == "BYPASS bypass", headers
+            assert answer.body == side.django(target, headers=headers).body

@@ -47,6 +47,15 @@ def measured(bench, parts):
     return results
 
 
+def options(arguments):
+    """What was asked for, as far as it is not the default."""
+    words = ["--quick"] if arguments.quick else []
+    for name in ("filter", "rounds", "seconds", "siege_seconds"):
+        if value := getattr(arguments, name):
+            words += [f"--{name.replace('_', '-')}", f"{value:g}" if name != "filter" else value]
+    return words + [word for part in arguments.only for word in ("--only", part)]
+
+
 def main():
     arguments = parse(sys.argv[1:])
     # A siege and valgrind do not fit into two minutes.
@@ -58,8 +67,7 @@ def main():
             say(f"left out for want of their modules: {', '.join(left_out)}")
         results = {
             "date": datetime.now(timezone.utc).isoformat(timespec="minutes"),
-            "quick": arguments.quick,
-            "filter": arguments.filter,
+            "options": options(arguments),
             "machine": machine.description(bench.nginx, bench.root),
             "placement": bench.placement.described(),
             "left_out": left_out,

@@ -1,6 +1,7 @@
 """Results as Markdown with charts, and whether they may be believed."""
 
 import json
+import shlex
 import statistics
 from pathlib import Path
 
@@ -11,6 +12,8 @@ TITLES = {peer.name: peer.title for peer in ALL}
 WORKLOADS = workloads.HEADLINE + workloads.OTHERS
 #: Below this share of its core nginx was not what limited the throughput.
 BUSY = 0.9
+#: From this share of its core on the load generator, with what it shares it with, sets the pace too.
+FULL = 0.95
 #: Cores that somebody else may use before the report warns.
 NOISE = 0.1
 
@@ -90,6 +93,7 @@ def throughput(found):
     for name, median in found.items():
         times = f"{median.rps / reference.rps:.2f}" if reference else ""
         limited = "" if median.nginx_busy >= BUSY else " *"
+        limited += " †" if median.load_core_busy >= FULL else ""
         rows.append(
             [
                 TITLES[name],
@@ -246,14 +250,15 @@ READING = """\
 requests/s is the median of interleaved rounds, spread half the distance between the lowest and the
 highest. nginx ms, store ms: CPU time per 1,000 requests, from the kernel's accounts; p50, p99 in
 milliseconds. nginx's core and load's core are how busy they were: where nginx had time to spare
-(marked *) something else set the pace. Every response was checked for status, length and the first
-bytes of its body. How it is measured: [bench/README.md](../../bench/README.md).
+(marked *) something else set the pace; where the load generator's core, which it may share with
+the store, was full (marked †) more might have been possible. Every response was checked for status,
+length and the first bytes of its body. How it is measured: [bench/README.md](../../bench/README.md).
 
 """
 
 
 def write(results, folder):
-    text = "# Benchmark\n\n" + f"Made by `scripts/bench`{' --quick' * results['quick']} on "
+    text = "# Benchmark\n\n" + f"Made by `{shlex.join(['scripts/bench', *results['options']])}` on "
     text += f"{results['date']}, in {results['minutes']} minutes.\n\n"
     for problem in problems(results):
         text += f"**Not valid:** {problem}\n\n"

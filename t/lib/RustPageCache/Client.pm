@@ -14,9 +14,15 @@ use Time::HiRes qw(time);
 
 use constant PATIENCE => $ENV{TEST_NGINX_PATIENCE} // 10;
 
-sub connect ($class, $port, $host = '127.0.0.1') {
-    my $socket = IO::Socket::INET->new(PeerAddr => $host, PeerPort => $port, Timeout => PATIENCE)
-        or die "connect to $host:$port: $!\n";
+# from => the client's own address
+sub connect ($class, $port, $host = '127.0.0.1', %options) {
+    my @from   = $options{from} ? (LocalAddr => $options{from}) : ();
+    my $socket = IO::Socket::INET->new(
+        PeerAddr => $host,
+        PeerPort => $port,
+        Timeout  => PATIENCE,
+        @from,
+    ) or die "connect to $host:$port: $!\n";
     binmode $socket;
     setsockopt $socket, IPPROTO_TCP, TCP_NODELAY, 1;
     return bless {socket => $socket, buffer => ''}, $class;

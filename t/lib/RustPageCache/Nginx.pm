@@ -131,6 +131,11 @@ sub worker_pids ($self, $master = $self->{pid}) {
         split /\n/, qx(ps -o pid=,args= --ppid $master);
 }
 
+# How many descriptors its workers have open.
+sub descriptors ($self, @pids) {
+    return scalar(() = map { glob "/proc/$_/fd/*" } @pids ? @pids : $self->worker_pids);
+}
+
 sub log ($self) {
     open my $in, '<', "$self->{prefix}/error.log" or return '';
     local $/;

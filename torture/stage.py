@@ -1,0 +1,180 @@
+"""Where a scenario plays: the load runs, faults come and go, and at the end everybody is asked."""
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from . import pages
+from .load import Load, Manner, Tally
+from .nginx import ALARMING, OURS, Nginx
+from .rig import Rig
+
+#: Within so many seconds of the end of a fault pages come from the cache again. A store that was
+#: down often is probed once a second.
+RECOVERY = 10.0
+#: How clients behave unless a scenario says otherwise.
+USUAL = Manner()
+#: So long the cache has to work before anything is done to it.
+WARM_UP = 0.5
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One kind of fault, or a few that belong together.
+
+    `act` does it; `groups`: whose pages are asked for; `hurt`: those that the fault is about;
+    `seen`: what nginx must say of some request to those (else nothing has been tested);
+    `forgiven`: kinds of failures that are the clients' due here; `excused`: alarming lines that
+    nginx itself writes because of it; `seconds`: how long a fault lasts, in quick and long runs.
+    """
+
+    name: str
+    title: str
+    act: Callable[["Stage"], None]
+    groups: tuple[str, ...] = tuple(pages.GROUPS)
+    hurt: tuple[str, ...] = ()
+    seen: str = "ERROR"
+    forgiven: frozenset[str] = frozenset()
+    excused: str = "^$"
+    seconds: tuple[float, float] = (1.5, 10.0)
+    smoke: bool = False
+    quick: bool = True
+    manner: Manner = USUAL
+    keeps_workers: bool = True
+
+
+@dataclass
+class Result:
+    scenario: Scenario
+    seconds: float
+    tally: Tally
+    injected: int
+    #: Lines of nginx's error log that the module wrote.
+    lines: int
+    problems: list[str]
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def failures(self) -> int:
+        kinds = self.tally.failures.items()
+        return sum(count for kind, count in kinds if kind not in self.scenario.forgiven)
+
+
+class Stage:
+    def __init__(self, rig: Rig, scenario: Scenario, seconds: float, nginx: Nginx | None = None):
+        self.rig = rig
+        self.scenario = scenario
+        #: How long each fault lasts.
+        self.seconds = seconds
+        self.nginx = nginx or rig.nginx
+        self.injected = 0
+        self.switches = 0
+        self.problems: list[str] = []
+        self.notes: list[str] = []
+        self.load: Load
+
+    def meddle(self, fault: str, *lines: str) -> None:
+        """Begins a fault of the proxy; `none` ends it."""
+        for line in lines or ("memcached", "redis"):
+            self.command({"line": line, "fault": fault})
+        self.switches += 1
+
+    def heal(self) -> None:
+        self.meddle("none")
+
+    def say_unasked(self) -> None:
+        for line in ("memcached", "redis"):
+            self.command({"line": line, "quiet": True})
+
+    def command(self, words: dict[str, object]) -> None:
+        if not self.rig.meddler:
+            raise RuntimeError("there is no meddler")
+        before = sum(self.rig.meddler.injected.values())
+        self.rig.meddler.say(words)
+        self.injected += sum(self.rig.meddler.injected.values()) - before
+
+    def inject(self, count: int = 1) -> None:
+        """Counts what was done without the proxy."""
+        self.injected += count
+
+    def wait(self, seconds: float = 0.0) -> None:
+        time.sleep(seconds or self.seconds)
+
+    def rest(self) -> None:
+        """Between two faults of a scenario."""
+        time.sleep(max(0.3, self.seconds / 4))
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def problem(self, text: str) -> None:
+        self.problems.append(text)
+
+    def served(self, what: str, within: float) -> None:
+        """Waits until every group has had new pages from the cache."""
+        before = self.load.status()
+        end = time.monotonic() + within
+        while True:
+            time.sleep(0.1)
+            now = self.load.status()
+            missing = [g for g in self.load.groups if now.hits(g) <= before.hits(g)]
+            if not missing:
+                return
+            if time.monotonic() > end:
+                self.problem(f"{what}: no page from the cache for {', '.join(missing)}")
+                return
+
+    def play(self) -> Result:
+        scenario = self.scenario
+        targets = [one for one in self.rig.targets if one.group in scenario.groups]
+        began, log = time.monotonic(), self.nginx.log_size()
+        workers = self.nginx.workers()
+        seed = self.rig.seed + sum(scenario.name.encode())
+        with Load(
+            self.rig.arguments.generator, self.nginx.port, seed, targets, scenario.manner
+        ) as self.load:
+            self.served("before the fault", RECOVERY)
+            self.wait(WARM_UP)
+            scenario.act(self)
+            self.heal()
+            self.served("after the fault", RECOVERY)
+            tally = self.load.stop()
+        seconds = time.monotonic() - began
+        self.judge_workers(workers)
+        lines = self.judge_log(self.nginx.log_since(log), seconds)
+        self.judge(tally)
+        return Result(scenario, seconds, tally, self.injected, lines, self.problems, self.notes)
+
+    def judge(self, tally: Tally) -> None:
+        for kind, count in tally.failures.items():
+            if kind not in self.scenario.forgiven:
+                self.problem(f"{count} clients were let down: {kind}")
+        if self.problems:
+            self.problems += tally.examples
+        if not self.injected:
+            self.problem("no fault was injected")
+        hurt = list(self.scenario.hurt or self.scenario.groups)
+        words = tally.reasons(hurt)
+        if not any(re.search(self.scenario.seen, word) for word in words):
+            self.problem(f"nobody noticed the fault: {words}")
+        if self.rig.meddler and (complaints := self.rig.meddler.complaints()):
+            self.problem(f"the meddler complains: {complaints[-1000:]}")
+
+    def judge_workers(self, before: list[int]) -> None:
+        if self.scenario.keeps_workers and self.nginx.workers() != before:
+            self.problem("a worker has ended")
+
+    def judge_log(self, lines: list[str], seconds: float) -> int:
+        excused = re.compile(self.scenario.excused)
+        for line in lines:
+            if ALARMING.search(line) and not excused.search(line):
+                self.problem(f"error log: {line}")
+        ours = [line for line in lines if OURS.search(line)]
+        # Of each of four addresses each worker may say once a second that it is down, once that
+        # it is back; and once that it speaks nonsense.
+        bound = 3 * 4 * 2 * (seconds + self.switches + 1)
+        if len(ours) > bound:
+            self.problem(f"{len(ours)} lines of the module in the error log, {bound:.0f} expected")
+            self.problems += ours[:5]
+        return len(ours)

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from . import report, scenarios
+from . import proof, report, scenarios
 from .rig import Rig, say
 from .stage import Result, Scenario, Stage
 
@@ -84,6 +84,7 @@ def main() -> int:
     began = time.monotonic()
     with Rig(arguments, PAGES) as rig:
         say(f"nginx and the stores are up, {len(rig.targets):,} pages")
+        say(f"proof: two pages changed places, and {proof.prove(rig)} clients noticed")
         results = [play(rig, one, seconds(arguments, one)) for one in wanted]
     print(report.wide(results))
     if arguments.output:

@@ -1,6 +1,8 @@
 """nginx with the module: its configuration, its workers and its error log."""
 
+import grp
 import os
+import pwd
 import re
 import signal
 from collections.abc import Mapping
@@ -27,6 +29,11 @@ def location(group: str, memcached: int, redis: int) -> str:
     return f"location /{group}/ {{ rust_page_cache {store} {recipe}; }}"
 
 
+def own_name() -> str:
+    """The workers are ours: root may not change the limits of others everywhere (prlimit(2))."""
+    return pwd.getpwuid(os.geteuid()).pw_name + " " + grp.getgrgid(os.getegid()).gr_name
+
+
 class Nginx(Process):
     def __init__(
         self,
@@ -43,7 +50,8 @@ class Nginx(Process):
         folder.chmod(0o755)
         self.words = {
             "MODULE": module,
-            "GLOBAL": "worker_processes 2; worker_rlimit_nofile 16384;",
+            "WORKERS": "2",
+            "USER": f"user {own_name()};" if os.geteuid() == 0 else "",
             "DIR": str(folder),
             "LIMIT": str(pages.LIMIT),
             "PORT": str(port),
@@ -82,6 +90,10 @@ class Nginx(Process):
             "nginx has not reloaded",
             lambda: len(now := set(self.workers())) >= len(before) and not now & before,
         )
+
+    def is_settled(self) -> bool:
+        """No worker is on its way out."""
+        return len(children(self.pid)) == len(self.workers())
 
     def log_size(self) -> int:
         return self.error_log.stat().st_size

@@ -20,6 +20,9 @@ RECIPES = ("md5", "django")
 #: Through the proxy that meddles, and straight to the store.
 GROUPS = [f"{store}-{recipe}" for store in STORES for recipe in RECIPES]
 DIRECT = [f"direct-{group}" for group in GROUPS]
+#: Of sizes around the limit, through the proxy.
+LARGE = [f"{store}-md5-large" for store in STORES]
+SIZES = (LIMIT - 1, LIMIT, LIMIT + 1, LIMIT + (900 << 10), 3 << 20)
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,14 @@ def of_md5(group: str, count: int, chance: random.Random) -> list[Target]:
         length = some_length(chance) if number >= HOT else 2_000 + 500 * number
         absent = number >= HOT and chance.random() < 0.1
         found.append(Target(group, f"/{group}/{number:05d}", NOBODY, None if absent else length))
-    for number, length in enumerate((LIMIT, LIMIT + 1, LIMIT - 1, 3 << 20)):
-        path = f"/{group}/limit-{number}"
+    return found + of_size(group, len(SIZES))
+
+
+def of_size(group: str, count: int) -> list[Target]:
+    found = []
+    for number in range(count):
+        length = SIZES[number % len(SIZES)]
+        path = f"/{group}/large-{number}"
         found.append(Target(group, path, NOBODY, length, served=length <= LIMIT))
     return found
 
@@ -89,6 +98,8 @@ def targets(count: int, seed: int) -> list[Target]:
     for group in GROUPS + DIRECT:
         make = of_md5 if group.endswith("md5") else of_django
         found += make(group, count, chance)
+    for group in LARGE:
+        found += of_size(group, 6 * len(SIZES))
     return found
 
 
@@ -111,6 +122,6 @@ def for_redis(all_targets: list[Target]) -> dict[str, bytes]:
     for one in all_targets:
         if "redis-md5" in one.group and one.length is not None:
             page = body(one.path, one.user, one.length)
-            at_limit = "limit" in one.path
+            at_limit = "/large-" in one.path
             found[md5_key(one.path)] = page if at_limit else pickle.dumps(page, 5)
     return found

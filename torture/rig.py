@@ -79,7 +79,9 @@ class Rig:
         self.others: list[Nginx] = []
 
     def locations(self) -> list[str]:
-        through = dict.fromkeys(pages.GROUPS, (self.ports["memcached"], self.ports["redis"]))
+        through = dict.fromkeys(
+            pages.GROUPS + pages.LARGE, (self.ports["memcached"], self.ports["redis"])
+        )
         straight = dict.fromkeys(pages.DIRECT, (self.memcached.port, self.redis.port))
         return [location(name, *ports) for name, ports in {**through, **straight}.items()]
 

@@ -6,7 +6,9 @@ asked for as well, and have to come.
 
 from collections.abc import Callable
 
-from . import pages, stores
+from . import crowd, pages, soak, starving, stores
+from .load import Manner
+from .processes import wait_until
 from .stage import Scenario, Stage
 
 Act = Callable[[Stage], None]
@@ -98,6 +100,26 @@ def unasked(stage: Stage) -> None:
         stage.load.resume()
         stage.rest()
         stage.heal()
+
+
+def too_large(stage: Stage) -> None:
+    """The fault lies in the pages."""
+    stage.wait()
+    words = stage.load.status().reasons(pages.LARGE)
+    stage.inject(words.get("ERROR too-large", 0))
+
+
+def reloaded(stage: Stage) -> None:
+    """Each time the old workers have to leave when they are through with their requests."""
+    for number in range(2 if stage.seconds < 5 else 10):
+        stage.nginx.words["LIMIT"] = str(pages.LIMIT - number % 2)
+        stage.nginx.reload()
+        stage.inject()
+        stage.wait(1.0)
+    stage.nginx.words["LIMIT"] = str(pages.LIMIT)
+    stage.nginx.reload()
+    stage.wait(1.0)
+    wait_until(10, "the old workers have not left", lambda: stage.nginx.is_settled())
 
 
 ALL = [
@@ -241,5 +263,84 @@ ALL = [
         hurt=REDIS,
         seen="ERROR (protocol|too-large)",
         seconds=(0.5, 5.0),
+    ),
+    Scenario(
+        "limits",
+        "values just under, at and over the limit, and far over it",
+        too_large,
+        tuple(pages.LARGE),
+        seen="ERROR too-large",
+        seconds=(3.0, 25.0),
+        manner=Manner(rate=400.0, hot=0.0),
+    ),
+    Scenario(
+        "isolation",
+        "as chaos; every fifth client leaves, most requests pipelined",
+        meddling("chaos", "reset", "chaos"),
+        seen="ERROR (closed|timeout)",
+        seconds=(2.0, 20.0),
+        manner=Manner(connections=300, leave=0.2, pipeline=0.6, close=0.2),
+    ),
+    Scenario(
+        "in-flight",
+        "66,000 keys in flight over one connection",
+        crowd.everybody_at_once,
+        DIRECT,
+    ),
+    Scenario(
+        "reload",
+        "nginx reloaded under load",
+        reloaded,
+        seen="HIT",
+        manner=Manner(retry=True, post=0.0),
+        keeps_workers=False,
+        smoke=True,
+    ),
+    Scenario(
+        "descriptors",
+        "the workers run out of descriptors while the stores restart",
+        starving.short_of_descriptors,
+        DIRECT,
+        seen="ERROR (connect|memory|down)",
+        excused="Too many open files",
+        manner=Manner(close=0.4, patience=20.0),
+    ),
+    Scenario(
+        "allocations",
+        "allocations of 1 KiB and more fail now and then in nginx",
+        starving.allocations_fail(1024, 20_000, 200_000),
+        seen="HIT",
+        own=starving.starving_nginx,
+        # nginx itself has no memory for some of the requests then.
+        forgiven=frozenset({"status", "closed"}),
+        excused=r"(malloc|memalign|calloc)\(",
+        seconds=(0.7, 8.0),
+    ),
+    Scenario(
+        "small-allocations",
+        "allocations of any size fail now and then in nginx",
+        starving.allocations_fail(0, 1_000, 50_000),
+        seen="HIT",
+        own=starving.starving_nginx,
+        forgiven=frozenset({"status", "closed"}),
+        excused=r"(malloc|memalign|calloc)\(",
+        seconds=(0.7, 8.0),
+    ),
+    Scenario(
+        "address-space",
+        "the workers may not grow (RLIMIT_AS)",
+        starving.address_space_ends,
+        seen="HIT",
+        forgiven=frozenset({"status", "closed"}),
+        excused=r"(malloc|memalign|calloc)\(",
+        manner=Manner(connections=300),
+    ),
+    Scenario(
+        "soak",
+        "ten minutes at full load with a random fault every four seconds",
+        soak.soak,
+        tuple(pages.GROUPS) + DIRECT,
+        seconds=(10.0, 600.0),
+        manner=Manner(rate=0.0),
     ),
 ]

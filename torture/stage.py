@@ -15,6 +15,8 @@ from .rig import Rig
 RECOVERY = 10.0
 #: How clients behave unless a scenario says otherwise.
 USUAL = Manner()
+#: No line matches.
+NOTHING = r"(?!)"
 #: So long the cache has to work before anything is done to it.
 WARM_UP = 0.5
 
@@ -36,12 +38,15 @@ class Scenario:
     hurt: tuple[str, ...] = ()
     seen: str = "ERROR"
     forgiven: frozenset[str] = frozenset()
-    excused: str = "^$"
+    excused: str = NOTHING
     seconds: tuple[float, float] = (1.5, 10.0)
     smoke: bool = False
     quick: bool = True
     manner: Manner = USUAL
+    #: The workers at the end are those of the beginning.
     keeps_workers: bool = True
+    #: Makes a nginx of its own.
+    own: Callable[[Rig], Nginx] | None = None
 
 
 @dataclass
@@ -62,12 +67,12 @@ class Result:
 
 
 class Stage:
-    def __init__(self, rig: Rig, scenario: Scenario, seconds: float, nginx: Nginx | None = None):
+    def __init__(self, rig: Rig, scenario: Scenario, seconds: float) -> None:
         self.rig = rig
         self.scenario = scenario
         #: How long each fault lasts.
         self.seconds = seconds
-        self.nginx = nginx or rig.nginx
+        self.nginx = scenario.own(rig) if scenario.own else rig.nginx
         self.injected = 0
         self.switches = 0
         self.problems: list[str] = []
@@ -127,8 +132,10 @@ class Stage:
 
     def play(self) -> Result:
         scenario = self.scenario
+        if scenario.own:
+            self.nginx.start()
         targets = [one for one in self.rig.targets if one.group in scenario.groups]
-        began, log = time.monotonic(), self.nginx.log_size()
+        began, log = time.monotonic(), 0 if scenario.own else self.nginx.log_size()
         workers = self.nginx.workers()
         seed = self.rig.seed + sum(scenario.name.encode())
         with Load(
@@ -142,6 +149,8 @@ class Stage:
             tally = self.load.stop()
         seconds = time.monotonic() - began
         self.judge_workers(workers)
+        if scenario.own and (status := self.nginx.stop()) != 0:
+            self.problem(f"nginx ended with {status}")
         lines = self.judge_log(self.nginx.log_since(log), seconds)
         self.judge(tally)
         return Result(scenario, seconds, tally, self.injected, lines, self.problems, self.notes)
@@ -166,10 +175,15 @@ class Stage:
             self.problem("a worker has ended")
 
     def judge_log(self, lines: list[str], seconds: float) -> int:
-        excused = re.compile(self.scenario.excused)
-        for line in lines:
-            if ALARMING.search(line) and not excused.search(line):
+        alarming = [line for line in lines if ALARMING.search(line)]
+        excused = [line for line in alarming if re.search(self.scenario.excused, line)]
+        for line in alarming:
+            if line not in excused:
                 self.problem(f"error log: {line}")
+        if self.scenario.excused != NOTHING:
+            self.note(f"{len(excused):,} complaints of nginx itself")
+            if not excused:
+                self.problem("nginx itself had nothing to complain of")
         ours = [line for line in lines if OURS.search(line)]
         # Of each of four addresses each worker may say once a second that it is down, once that
         # it is back; and once that it speaks nonsense.

@@ -15,7 +15,7 @@ TEMPLATE = Path(__file__).with_name("nginx.conf.in")
 #: What a healthy nginx does not write, whatever a store does.
 ALARMING = re.compile(r"\[(?:crit|alert|emerg)\]|panicked|exited on signal")
 #: What the module writes.
-OURS = re.compile(r"memcached|[Rr]edis|rust_page_cache")
+OURS = re.compile(r"rust_page_cache: ")
 
 
 def location(group: str, memcached: int, redis: int) -> str:

@@ -280,6 +280,7 @@ ALL = [
         seen="ERROR (closed|timeout)",
         seconds=(2.0, 20.0),
         manner=Manner(connections=300, leave=0.2, pipeline=0.6, close=0.2),
+        smoke=True,
     ),
     Scenario(
         "in-flight",

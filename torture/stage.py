@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from . import pages
 from .load import Load, Manner, Tally
@@ -110,6 +110,17 @@ class Stage:
         """Between two faults of a scenario."""
         time.sleep(max(0.3, self.seconds / 4))
 
+    def reinforce(self, connections: int) -> None:
+        """So many more clients come at once, and stay while a fault lasts."""
+        targets = [one for one in self.rig.targets if one.group in self.scenario.groups]
+        manner = replace(self.scenario.manner, connections=connections)
+        with Load(
+            self.rig.arguments.generator, self.nginx.port, self.rig.seed, targets, manner
+        ) as load:
+            self.wait()
+            tally = load.stop()
+        self.judge_failures(tally)
+
     def note(self, text: str) -> None:
         self.notes.append(text)
 
@@ -156,11 +167,7 @@ class Stage:
         return Result(scenario, seconds, tally, self.injected, lines, self.problems, self.notes)
 
     def judge(self, tally: Tally) -> None:
-        for kind, count in tally.failures.items():
-            if kind not in self.scenario.forgiven:
-                self.problem(f"{count} clients were let down: {kind}")
-        if self.problems:
-            self.problems += tally.examples
+        self.judge_failures(tally)
         if not self.injected:
             self.problem("no fault was injected")
         hurt = list(self.scenario.hurt or self.scenario.groups)
@@ -169,6 +176,17 @@ class Stage:
             self.problem(f"nobody noticed the fault: {words}")
         if self.rig.meddler and (complaints := self.rig.meddler.complaints()):
             self.problem(f"the meddler complains: {complaints[-1000:]}")
+
+    def judge_failures(self, tally: Tally) -> None:
+        let_down = {
+            kind: count
+            for kind, count in tally.failures.items()
+            if kind not in self.scenario.forgiven
+        }
+        for kind, count in let_down.items():
+            self.problem(f"{count} clients were let down: {kind}")
+        if let_down:
+            self.problems += tally.examples
 
     def judge_workers(self, before: list[int]) -> None:
         if self.scenario.keeps_workers and self.nginx.workers() != before:

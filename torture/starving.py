@@ -1,5 +1,6 @@
 """nginx short of what it needs itself: descriptors and memory."""
 
+import contextlib
 import itertools
 import resource
 import struct
@@ -36,18 +37,8 @@ def short_of_descriptors(stage: Stage) -> None:
 def starving_nginx(rig: Rig) -> Nginx:
     """One whose allocations can be made to fail, see starve.c."""
     library = rig.temp / "starve.so"
-    command: list[str | Path] = [
-        "cc",
-        "-O2",
-        "-Wall",
-        "-shared",
-        "-fPIC",
-        "-fno-builtin",
-        "-o",
-        library,
-        SOURCE,
-    ]
-    subprocess.run(command, check=True)
+    command = ["cc", "-O2", "-Wall", "-shared", "-fPIC", "-fno-builtin"]
+    subprocess.run([*command, "-o", str(library), str(SOURCE)], check=True)
     orders = rig.temp / ORDERS
     order(orders, 0, 0)
     orders.chmod(0o644)
@@ -78,13 +69,16 @@ def allocations_fail(least: int, *per_million: int) -> Callable[[Stage], None]:
 def address_space_ends(stage: Stage) -> None:
     """The workers may not grow any more: whatever does not fit into the heap as it is fails."""
     before = {pid: resource.prlimit(pid, resource.RLIMIT_AS) for pid in stage.nginx.workers()}
-    for _ in range(2):
-        for pid in before:
-            pages = int(Path(f"/proc/{pid}/statm").read_text().split()[0])
-            size = pages * resource.getpagesize()
-            resource.prlimit(pid, resource.RLIMIT_AS, (size, before[pid][1]))
-            stage.inject()
-        stage.wait()
+    for _ in range(3):
+        for pid, (_, hard) in before.items():
+            # One that has died meanwhile is noticed at the end.
+            with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+                pages = int(Path(f"/proc/{pid}/statm").read_text().split()[0])
+                size = pages * resource.getpagesize()
+                resource.prlimit(pid, resource.RLIMIT_AS, (size, hard))
+                stage.inject()
+        stage.reinforce(800)
         for pid, limits in before.items():
-            resource.prlimit(pid, resource.RLIMIT_AS, limits)
+            with contextlib.suppress(ProcessLookupError):
+                resource.prlimit(pid, resource.RLIMIT_AS, limits)
         stage.rest()

@@ -66,7 +66,9 @@ sub serve ($c, $gate) {
             $sent = -1;
         }
         next if !@keys;
-        $c->send($sent < 0 ? head($keys[0]) : 'x') if $sent < LENGTH;
+        # The last byte is not dribbled.
+        next if $sent >= LENGTH - 1;
+        $c->send($sent < 0 ? head($keys[0]) : 'x');
         $sent++;
     }
 }

@@ -48,7 +48,7 @@ def crowded_nginx(rig: Rig) -> Nginx:
     nginx = rig.another_nginx(
         "crowded",
         locations=locations,
-        GLOBAL="worker_processes 1; worker_rlimit_nofile 16384;",
+        WORKERS="1",
         HTTP="rust_page_cache_connections 1; rust_page_cache_timeout 30s;"
         " rust_page_cache_connect_timeout 5s;",
     )
@@ -87,11 +87,10 @@ def everybody_at_once(stage: Stage) -> None:
         for number, client in enumerate(clients):
             found = judge(stage, store.name, number, read(client))
             hits, misses = hits + found[0], misses + found[1]
-        stage.note(
-            f"{store.name}: {hits:,} pages, {misses:,} fallbacks, {grown >> 20} MiB meanwhile"
-        )
-        if hits < MOST // 2:
-            stage.problem(f"{store.name}: only {hits} pages came from the cache")
+        stage.note(f"{store.name}: {hits:,} pages, {misses:,} fallbacks, {grown >> 20} MiB more")
+        # Every other key is there, and so it is among those that are one too many.
+        if hits != MOST // 2:
+            stage.problem(f"{store.name}: {MOST // 2} pages were expected from the cache")
     for line in nginx.log_since(0):
         if "[error]" in line or "[alert]" in line or "[crit]" in line:
             stage.problem(f"error log: {line}")
@@ -131,13 +130,14 @@ def judge(stage: Stage, store: str, number: int, response: bytes) -> tuple[int, 
 
 
 def wait_until_idle(worker: int) -> None:
-    """Until the worker has had nothing to do for a while: all look-ups are under way."""
-    end, spent = time.monotonic() + PATIENCE / 2, -1
+    """Until the worker has had nothing to do for a second: all look-ups are under way."""
+    end, spent, idle = time.monotonic() + PATIENCE / 2, -1, 0
     while time.monotonic() < end:
         fields = Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()
         now = int(fields[11]) + int(fields[12])
-        if now == spent:
+        idle = idle + 1 if now == spent else 0
+        if idle == 5:
             return
         spent = now
-        time.sleep(0.3)
+        time.sleep(0.2)
     raise TimeoutError(f"worker {worker} is still busy")

@@ -67,6 +67,12 @@ class Nginx(Process):
         command = [binary, "-p", str(folder), "-e", str(self.error_log), "-c", str(self.conf)]
         super().__init__("nginx", command, port, folder, env)
 
+    def start(self) -> None:
+        super().start()
+        wait_until(
+            10, "nginx has no workers", lambda: len(self.workers()) == int(self.words["WORKERS"])
+        )
+
     def write_conf(self) -> None:
         text = TEMPLATE.read_text()
         self.conf.write_text(re.sub(r"@([A-Z]+)@", lambda found: self.words[found[1]], text))

@@ -129,6 +129,13 @@ class Rig:
         self.meddler = Meddler(self.arguments.python, self.seed, lines, self.temp / "meddler.log")
         self.nginx.start()
 
+    def restore(self) -> None:
+        """The stores as they were, whatever was done to them."""
+        for store in (self.memcached, self.redis):
+            store.thaw()
+            if not store.process:
+                store.start()
+
     def __exit__(self, *_: object) -> None:
         for nginx in (self.nginx, *self.others):
             nginx.stop()

@@ -2,6 +2,7 @@
 
 import re
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -154,7 +155,7 @@ class Stage:
         ) as self.load:
             self.served("before the fault", RECOVERY)
             self.wait(WARM_UP)
-            scenario.act(self)
+            self.act()
             self.heal()
             self.served("after the fault", RECOVERY)
             tally = self.load.stop()
@@ -165,6 +166,14 @@ class Stage:
         lines = self.judge_log(self.nginx.log_since(log), seconds)
         self.judge(tally)
         return Result(scenario, seconds, tally, self.injected, lines, self.problems, self.notes)
+
+    def act(self) -> None:
+        """What goes wrong in a scenario is its own problem, and not the next one's."""
+        try:
+            self.scenario.act(self)
+        except Exception as error:
+            self.problem("".join(traceback.format_exception(error)))
+            self.rig.restore()
 
     def judge(self, tally: Tally) -> None:
         self.judge_failures(tally)

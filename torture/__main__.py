@@ -14,7 +14,7 @@ from .stage import Result, Scenario, Stage
 #: Pages in each group, two for each URL of key=django.
 PAGES = 240
 #: What a fault lasts in a smoke run, in seconds.
-BRIEF = 1.0
+BRIEF = 1.5
 
 
 def parse(words: list[str]) -> argparse.Namespace:
@@ -89,7 +89,7 @@ def main() -> int:
     print(report.wide(results))
     if arguments.output:
         text = report.markdown(results, told(arguments), arguments.nginx, arguments.seed)
-        arguments.output.write_text(text)
+        report.write(arguments.output, text)
     failed = [result.scenario.name for result in results if result.problems]
     requests = sum(result.tally.requests for result in results)
     say(

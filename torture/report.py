@@ -9,6 +9,8 @@ from pathlib import Path
 
 from .stage import Result
 
+HEADING = "## A run"
+
 
 def wide(results: list[Result]) -> str:
     """For a terminal."""
@@ -60,6 +62,12 @@ def markdown(results: list[Result], words: list[str], nginx: str, seed: int) -> 
         title = result.scenario.title + "".join(f"; {note}" for note in result.notes)
         lines.append(" | ".join([f"| `{name}`", title, *numbers]) + " |")
     return "\n".join(lines) + "\n"
+
+
+def write(file: Path, text: str) -> None:
+    """What the file has above its last run is left alone."""
+    before = file.read_text().partition(HEADING)[0] if file.exists() else ""
+    file.write_text(f"{before}{HEADING}\n\n{text}")
 
 
 def machine(nginx: str) -> list[str]:

@@ -5,6 +5,7 @@ import statistics
 import time
 from collections.abc import Callable
 
+from .nginx import OURS
 from .processes import descriptors, memory
 from .stage import Stage
 
@@ -40,6 +41,7 @@ class Soak:
         self.workers = stage.nginx.workers()
         #: When it was measured, and the memory of each worker in bytes.
         self.samples: list[tuple[float, list[int]]] = []
+        self.events = 0
 
     def sample(self) -> None:
         self.samples.append((time.monotonic(), [memory(pid) for pid in self.workers]))
@@ -76,7 +78,18 @@ class Soak:
         began = time.monotonic()
         while (now := time.monotonic()) < began + self.stage.seconds:
             self.chance.choice(what)()
+            self.events += 1
             self.wait(max(0.2, now + PERIOD - time.monotonic()))
+
+    def judge_log(self, log: int, seconds: float) -> None:
+        """Of each fault each worker may say what is the matter, that the server is down, that it
+        is back, and the same again if it comes and goes; once a second that a value is too large.
+        """
+        lines = [line for line in self.stage.nginx.log_since(log) if OURS.search(line)]
+        allowed = len(self.workers) * (8 * self.events + seconds)
+        self.stage.note(f"{len(lines)} lines in the error log for {self.events} faults")
+        if len(lines) > allowed:
+            self.stage.problem(f"{len(lines)} lines in the error log, {allowed:.0f} expected")
 
     def between(self, begin: float, end: float) -> list[float]:
         """The median memory of each worker in that time."""
@@ -87,10 +100,11 @@ class Soak:
 def soak(stage: Stage) -> None:
     """The first minute warms up; a short run is too short to say something of memory."""
     at_first = [descriptors(pid) for pid in stage.nginx.workers()]
-    soaking = Soak(stage)
+    soaking, log = Soak(stage), stage.nginx.log_size()
     began = time.monotonic()
     soaking.run()
     ended = time.monotonic()
+    soaking.judge_log(log, ended - began)
     first, last = soaking.between(began + 45, began + 60), soaking.between(ended - 15, ended)
     judge_descriptors(stage, at_first)
     if stage.seconds < 180 or not first or not last:

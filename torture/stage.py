@@ -201,6 +201,13 @@ class Stage:
         if self.scenario.keeps_workers and self.nginx.workers() != before:
             self.problem("a worker has ended")
 
+    def lines_allowed(self, seconds: float) -> float:
+        """Each worker may say once a second of each server that it is down or talks nonsense, and
+        that it is back; and once a second of some value that it is too large."""
+        servers = len({group.rpartition("-")[0] for group in self.scenario.groups})
+        workers = int(self.nginx.words["WORKERS"])
+        return workers * (2 * servers + 1) * (seconds + 1) + 10 * self.switches
+
     def judge_log(self, lines: list[str], seconds: float) -> int:
         alarming = [line for line in lines if ALARMING.search(line)]
         excused = [line for line in alarming if re.search(self.scenario.excused, line)]
@@ -212,9 +219,7 @@ class Stage:
             if not excused:
                 self.problem("nginx itself had nothing to complain of")
         ours = [line for line in lines if OURS.search(line)]
-        # Of each of four addresses each worker may say once a second that it is down, once that
-        # it is back; and once that it speaks nonsense.
-        bound = 3 * 4 * 2 * (seconds + self.switches + 1)
+        bound = self.lines_allowed(seconds)
         if len(ours) > bound:
             self.problem(f"{len(ours)} lines of the module in the error log, {bound:.0f} expected")
             self.problems += ours[:5]

@@ -79,7 +79,7 @@ impl Oversize {
 }
 
 fn digest(key: &[u8]) -> u128 {
-    xxhash_rust::xxh3::xxh3_128(key)
+    twox_hash::XxHash3_128::oneshot(key)
 }
 
 #[cfg(test)]

@@ -6,30 +6,34 @@
 //! milliseconds of one monotonic clock.
 //!
 //! # Invariants
-//! - Replies come in the order of the look-ups: the first look-up in the queue is
+//! - Replies come in the order of the commands: the first command in the queue is
 //!   the one that the next byte received answers. A byte that answers nothing, or
-//!   a look-up that was not written to its last byte, is a [`Fault`].
+//!   a command that was not written to its last byte, is a [`Fault`].
+//! - Many look-ups that wait at once for memcached share a command. Each value in its
+//!   reply repeats its key, and goes to the look-up of that key and to no other.
 //! - A ticket is answered exactly once: by [`Pipeline::received`],
 //!   [`Pipeline::expire`] or [`Pipeline::fail_all`]. After that its look-up may stay
 //!   in the queue without a waiter; its reply is then read and dropped.
 //! - A value is delivered only when its last byte and its trailer were received and
-//!   found right.
+//!   found right; one of several in a reply also only when a legal line follows.
 //! - A look-up is joined only while not one of its bytes was handed to the socket,
 //!   so nobody gets a value that was read before it asked.
-//! - Memory is bounded: 65,536 look-ups, 16 MiB to be written, a 64 KiB buffer to
-//!   read into, and one value, never over the limit of its look-up, in progress.
+//! - Memory is bounded: 65,536 look-ups, 16 MiB of keys, as much to be written, a
+//!   64 KiB buffer to read into, two values, never over the limit of their look-ups,
+//!   in progress, and 512 KiB for values to come.
 //! - After a fault nothing is sent, decoded or accepted any more.
 
 mod inbox;
 mod queue;
 mod reply;
 
+use std::collections::{TryReserveError, VecDeque};
 use std::rc::Rc;
 
 use crate::outcome::Failure;
-use crate::wire::{Decoder, Event, Head, Protocol, Scope, Violation};
+use crate::wire::{Asked, Decoder, Event, Head, Protocol, Scope, Violation};
 use inbox::Inbox;
-use queue::{Queue, Waiter};
+use queue::{Queue, Waiter, Waiters};
 
 pub use crate::wire::Handshake;
 pub use reply::{Fault, Limits, Reply, Retry, Ticket, Value};
@@ -37,6 +41,11 @@ pub use reply::{Fault, Limits, Reply, Retry, Ticket, Value};
 /// A value over the limit is read to its end, to keep the connection, if no more
 /// than this is left of it, in bytes.
 const DRAINED: u64 = 1024 * 1024;
+
+/// Values of ordinary size whose memory is used again once nobody holds them: so many, of
+/// at most so many bytes. An allocation of that size costs more than the look-up around it.
+const SPARES: usize = 32;
+const SPARE_BYTES: usize = 16 * 1024;
 
 /// Takes the answers to tickets.
 pub type Deliver<'a> = dyn FnMut(Ticket, Reply) + 'a;
@@ -48,9 +57,13 @@ pub struct Pipeline {
     queue: Queue,
     decoder: Decoder,
     inbox: Inbox,
-    /// The value of the first look-up, as far as it was received; `None` if there
-    /// is none or nobody wants it.
-    incoming: Option<Value>,
+    /// The value that is being received, so far; `None` if there is none or nobody
+    /// wants it. Nobody else holds it.
+    incoming: Option<Rc<Value>>,
+    /// A whole value of a command for several keys, which is delivered when a legal line
+    /// follows it; and whose it is, by the place in the queue.
+    whole: Option<(usize, Option<Rc<Value>>)>,
+    spares: VecDeque<Rc<Value>>,
     /// Bytes received since the connection was made.
     received: u64,
     /// Complete replies, those that nobody waited for included.
@@ -67,9 +80,9 @@ enum State {
     Handshake { bytes: Vec<u8>, gone: usize, ends: Vec<usize> },
     /// Look-ups may be written.
     Open,
-    /// A fault was found, or the owner gave up; `begun` if something of the reply to
-    /// the first look-up had come.
-    Closed { begun: bool },
+    /// A fault was found, or the owner gave up; `begun` is the place of the look-up that
+    /// something had come of.
+    Closed { begun: Option<usize> },
 }
 
 impl Pipeline {
@@ -94,6 +107,8 @@ impl Pipeline {
             decoder: Decoder::new(protocol),
             inbox: Inbox::default(),
             incoming: None,
+            whole: None,
+            spares: VecDeque::new(),
             received: 0,
             answers: 0,
             probe: None,
@@ -148,11 +163,21 @@ impl Pipeline {
 
     /// Bytes to be written now: those of the handshake, and those of look-ups once
     /// the server has let us in.
-    pub fn outgoing(&self) -> &[u8] {
+    pub fn outgoing(&mut self) -> &[u8] {
         match &self.state {
             State::Handshake { bytes, gone, .. } => bytes.get(*gone..).unwrap_or_default(),
             State::Open => self.queue.outgoing(),
             State::Closed { .. } => &[],
+        }
+    }
+
+    /// Whether [`Self::outgoing`] has something. Asking for it only then lets look-ups
+    /// gather that may share a command.
+    pub fn has_outgoing(&self) -> bool {
+        match &self.state {
+            State::Handshake { bytes, gone, .. } => *gone < bytes.len(),
+            State::Open => self.queue.has_outgoing(),
+            State::Closed { .. } => false,
         }
     }
 
@@ -225,9 +250,13 @@ impl Pipeline {
 
     /// Reads the next piece of a reply; `false` if it is not complete.
     fn decode(&mut self, deliver: &mut Deliver) -> Result<bool, Fault> {
-        let Some(lookup) = self.queue.front() else { return Err(Violation::Unasked.into()) };
+        let keys = self.queue.front_keys();
+        let is_one_of_many = keys.len() > 1;
+        if keys.is_empty() {
+            return Err(Violation::Unasked.into());
+        }
         let input = self.inbox.bytes();
-        let (consumed, event) = self.decoder.next(input, &lookup.key)?;
+        let (consumed, event) = self.decoder.next(input, &keys)?;
         let here = (input.len() - consumed) as u64;
         match event {
             None => {
@@ -235,14 +264,17 @@ impl Pipeline {
                 return Ok(consumed > 0);
             }
             Some(Event::Data(data)) => {
-                if let Some(value) = &mut self.incoming {
+                if let Some(value) = self.incoming.as_mut().and_then(Rc::get_mut) {
                     value.bytes.extend_from_slice(data);
                 }
             }
             Some(Event::Head(Head::Value { flags, len })) => {
+                self.deliver_whole(deliver);
                 self.begin_value(flags, len, here, deliver)?;
             }
-            Some(Event::Head(Head::Absent)) => self.finish(Reply::Absent, Ok(()), deliver),
+            Some(Event::Head(Head::Absent)) => {
+                self.finish(&Reply::Absent, Ok(()), deliver);
+            }
             Some(Event::Head(Head::Refused { why, scope, text })) => {
                 let text = self.handshake.tell(text);
                 if scope == Scope::Connection {
@@ -251,15 +283,16 @@ impl Pipeline {
                 self.server_error = Some(text);
                 self.is_unwell = scope == Scope::Server;
                 let alive = if scope == Scope::Key { Ok(()) } else { Err(why) };
-                self.finish(Reply::Failed(why), alive, deliver);
+                self.finish(&Reply::Failed(why), alive, deliver);
             }
             Some(Event::End) => {
-                // Without a value nobody waits any more, and the reply goes nowhere.
-                let reply = match self.incoming.take() {
-                    Some(value) => Reply::Value(Rc::new(value)),
-                    None => Reply::Failed(Failure::Timeout),
-                };
-                self.finish(reply, Ok(()), deliver);
+                let value = self.incoming.take();
+                let which = self.decoder.which();
+                self.queue.set_answered(which);
+                self.whole = Some((which, value));
+                if !is_one_of_many {
+                    self.finish(&Reply::Absent, Ok(()), deliver);
+                }
             }
         }
         self.inbox.consume(consumed);
@@ -274,34 +307,83 @@ impl Pipeline {
         here: u64,
         deliver: &mut Deliver,
     ) -> Result<(), Fault> {
-        let Some(lookup) = self.queue.front() else { return Ok(()) };
+        let which = self.decoder.which();
+        let Some(lookup) = self.queue.get(which) else { return Ok(()) };
         let why = match usize::try_from(len).ok().filter(|&len| len <= lookup.max_size) {
             // All are answered already: read and dropped.
             Some(_) if lookup.waiters.is_empty() => return Ok(()),
-            Some(len) => {
-                let mut bytes = Vec::new();
-                if bytes.try_reserve_exact(len).is_ok() {
-                    self.incoming = Some(Value { flags, bytes });
+            Some(len) => match self.room_for(flags, len) {
+                Ok(value) => {
+                    self.incoming = Some(value);
                     return Ok(());
                 }
-                Failure::Memory
-            }
+                Err(_) => Failure::Memory,
+            },
             None => Failure::TooLarge,
         };
-        for (waiter, _) in self.queue.take_waiters() {
-            match waiter {
-                Waiter::Ticket(ticket) => deliver(ticket, Reply::Failed(why)),
-                Waiter::Probe => self.probe = Some(Ok(())),
-            }
-        }
+        let waiters = self.queue.take_waiters(which);
+        self.answer(waiters, &Reply::Failed(why), Ok(()), deliver);
         if len.saturating_sub(here) > DRAINED { Err(why.into()) } else { Ok(()) }
     }
 
-    /// A reply is complete: answers all who wait for it. `alive` is what a probe
-    /// makes of it.
-    fn finish(&mut self, reply: Reply, alive: Result<(), Failure>, deliver: &mut Deliver) {
+    /// An empty value with room for `len` bytes.
+    fn room_for(&mut self, flags: Option<u32>, len: usize) -> Result<Rc<Value>, TryReserveError> {
+        if let Some(mut spare) = self.spares.pop_front() {
+            // The oldest one: if it is still in use, so are most.
+            if let Some(value) = Rc::get_mut(&mut spare).filter(|_| len <= SPARE_BYTES) {
+                value.flags = flags;
+                value.bytes.clear();
+                value.bytes.try_reserve_exact(len)?;
+                return Ok(spare);
+            }
+            self.spares.push_back(spare);
+        }
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(len)?;
+        Ok(Rc::new(Value { flags, bytes }))
+    }
+
+    /// Keeps a value's memory for another one.
+    fn spare(&mut self, value: Rc<Value>) {
+        let is_usual = value.bytes.capacity() <= SPARE_BYTES && self.spares.len() < SPARES;
+        if is_usual && self.spares.try_reserve(1).is_ok() {
+            self.spares.push_back(value);
+        }
+    }
+
+    /// Answers all who wait for the value that is whole, if there is one.
+    fn deliver_whole(&mut self, deliver: &mut Deliver) {
+        let Some((which, value)) = self.whole.take() else { return };
         self.answers = self.answers.saturating_add(1);
-        for (waiter, _) in self.queue.pop() {
+        let waiters = self.queue.take_waiters(which);
+        // Without a value nobody waits any more, and the reply goes nowhere.
+        let Some(value) = value else { return };
+        self.answer(waiters, &Reply::Value(Rc::clone(&value)), Ok(()), deliver);
+        self.spare(value);
+    }
+
+    /// The reply to a command is complete: answers all who wait for something that has not
+    /// come. `alive` is what a probe makes of it.
+    fn finish(&mut self, reply: &Reply, alive: Result<(), Failure>, deliver: &mut Deliver) {
+        self.deliver_whole(deliver);
+        for at in self.queue.front() {
+            if self.queue.get(at).is_some_and(|lookup| !lookup.answered) {
+                self.answers = self.answers.saturating_add(1);
+                let waiters = self.queue.take_waiters(at);
+                self.answer(waiters, reply, alive, deliver);
+            }
+        }
+        self.queue.pop();
+    }
+
+    fn answer(
+        &mut self,
+        waiters: Waiters,
+        reply: &Reply,
+        alive: Result<(), Failure>,
+        deliver: &mut Deliver,
+    ) {
+        for (waiter, _) in waiters {
             match waiter {
                 Waiter::Ticket(ticket) => deliver(ticket, reply.clone()),
                 Waiter::Probe => self.probe = Some(alive),
@@ -320,7 +402,8 @@ impl Pipeline {
             Waiter::Probe => *probe = Some(Err(Failure::Timeout)),
         });
         // What nobody waits for any more need not be kept.
-        if self.queue.front().is_none_or(|lookup| lookup.waiters.is_empty()) {
+        let which = self.decoder.which();
+        if self.queue.get(which).is_none_or(|lookup| lookup.waiters.is_empty()) {
             self.incoming = None;
         }
         silent
@@ -365,7 +448,7 @@ impl Pipeline {
     pub fn fail_all(&mut self, why: Failure, deliver: &mut dyn FnMut(Ticket, Failure, Retry)) {
         let begun = self.close();
         for (at, lookup) in self.queue.drain().into_iter().enumerate() {
-            let answering = at == 0 && begun && lookup.is_written();
+            let answering = lookup.is_written() && (begun == Some(at) || lookup.answered);
             let retry = if answering { Retry::No } else { Retry::Fresh };
             for (waiter, _) in lookup.waiters {
                 match waiter {
@@ -375,17 +458,25 @@ impl Pipeline {
             }
         }
     }
-    /// Ends decoding; returns whether something of the reply to the first look-up
-    /// had come.
-    fn close(&mut self) -> bool {
+
+    /// Ends decoding; returns the place of the look-up that something had come of.
+    fn close(&mut self) -> Option<usize> {
         if let State::Closed { begun } = self.state {
             return begun;
         }
-        // Undecoded bytes are those of the first reply, whatever follows it.
-        let begun = self.decoder.is_midway() || !self.inbox.bytes().is_empty();
+        let begun = if self.decoder.is_midway() {
+            Some(self.decoder.which())
+        } else if self.inbox.bytes().is_empty() {
+            None
+        } else {
+            // Undecoded bytes are those of the first reply, whatever follows it.
+            let mut front = self.queue.front();
+            front.find(|&at| self.queue.get(at).is_some_and(|lookup| !lookup.answered))
+        };
         self.state = State::Closed { begun };
         self.inbox = Inbox::default();
         self.incoming = None;
+        self.whole = None;
         begun
     }
 }

@@ -158,7 +158,7 @@ impl Connection {
                     None => {}
                 }
             }
-            if !(*this).pipeline.outgoing().is_empty() && (*this).connected {
+            if (*this).pipeline.has_outgoing() && (*this).connected {
                 ngx_post_event(&raw mut (*this).flush, &raw mut ngx_posted_events);
             }
             let may_rest = (*this).connected && (*this).pipeline.is_open();

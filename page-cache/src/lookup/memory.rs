@@ -140,5 +140,5 @@ impl Memory {
 
 /// Two keys with the same hash only give each other wrong hints.
 fn hash(key: &CacheKey) -> u128 {
-    xxhash_rust::xxh3::xxh3_128(key.as_bytes())
+    twox_hash::XxHash3_128::oneshot(key.as_bytes())
 }

@@ -166,7 +166,7 @@ impl From<Refusal> for Outcome {
 /// A strong entity tag (RFC 9110, section 8.8.3) of a page's bytes: quoted lower-case hex
 /// XXH3-128 with seed 0, equal in every worker and on every host.
 pub fn etag(bytes: &[u8]) -> [u8; 34] {
-    let hash = lower_hex(xxhash_rust::xxh3::xxh3_128(bytes).to_be_bytes());
+    let hash = lower_hex(twox_hash::XxHash3_128::oneshot(bytes).to_be_bytes());
     let mut tag = [b'"'; 34];
     for (slot, digit) in tag.iter_mut().skip(1).zip(hash) {
         *slot = digit;

@@ -1,7 +1,7 @@
 //! Replies out of a stream that may be cut anywhere.
 
 use super::line::Lines;
-use super::{Head, Protocol, Violation, redis};
+use super::{Asked, Head, Protocol, Violation, redis};
 
 /// A decoder of replies. It stores nothing of what it reads: the caller keeps what
 /// was not consumed, which is never more than one unfinished line.
@@ -10,6 +10,7 @@ pub struct Decoder {
     protocol: Protocol,
     lines: Lines,
     state: State,
+    which: usize,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -29,33 +30,35 @@ pub enum Event<'a> {
     Head(Head<'a>),
     /// Some of the data, never empty.
     Data(&'a [u8]),
-    /// The trailer was complete and right.
+    /// The trailer was complete and right. Where several keys were asked for, the next line
+    /// of the same reply follows.
     End,
 }
 
 impl Decoder {
     /// A decoder at the start of a stream.
     pub const fn new(protocol: Protocol) -> Self {
-        Self { protocol, lines: Lines::new(), state: State::Line }
+        Self { protocol, lines: Lines::new(), state: State::Line, which: 0 }
     }
 
     /// The next event in `input`, the bytes not yet consumed, as a reply to a
-    /// look-up of `key`; and how many bytes it consumes. `None` wants more bytes
+    /// look-up of these keys; and how many bytes it consumes. `None` wants more bytes
     /// (and may have consumed some).
     ///
     /// # Errors
     /// A [`Violation`]: the stream is of no use any more.
-    pub fn next<'a>(
+    pub fn next<'a, A: Asked + ?Sized>(
         &mut self,
         input: &'a [u8],
-        key: &[u8],
+        asked: &A,
     ) -> Result<(usize, Option<Event<'a>>), Violation> {
         match self.state {
             State::Line => {
                 let protocol = self.protocol;
-                let longest = |seen: &[u8]| protocol.longest_line(key, seen);
+                let longest = |seen: &[u8]| protocol.longest_line(asked.longest(), seen);
                 let Some(line) = self.lines.next(input, longest)? else { return Ok((0, None)) };
-                let head = protocol.head(line, key)?;
+                let (head, which) = protocol.head(line, asked)?;
+                self.which = which;
                 if let Head::Value { len, .. } = head {
                     self.state = after(len);
                 }
@@ -68,7 +71,8 @@ impl Decoder {
                 Ok((data.len(), (!data.is_empty()).then_some(Event::Data(data))))
             }
             State::Trailer { seen } => {
-                let due = self.protocol.trailer().get(seen..).unwrap_or_default();
+                let trailer = self.protocol.trailer(asked.len() > 1);
+                let due = trailer.get(seen..).unwrap_or_default();
                 let come = input.get(..due.len()).unwrap_or(input);
                 if !due.starts_with(come) {
                     return Err(Violation::Trailer);
@@ -94,6 +98,11 @@ impl Decoder {
             Some(line) => Ok((line.len() + 2, Some(redis::let_in(line)?))),
             None => Ok((0, None)),
         }
+    }
+
+    /// Which of the keys the value is of that was begun last.
+    pub fn which(&self) -> usize {
+        self.which
     }
 
     /// Whether something of a reply was consumed and the rest is to come.

@@ -2,7 +2,7 @@
 //! "Retrieval command" and "Error strings").
 
 use super::line::decimal;
-use super::{Head, Scope, Violation};
+use super::{Asked, Head, Scope, Violation};
 use crate::outcome::Failure;
 
 /// The longest key in bytes (memcached's `KEY_MAX_LENGTH`).
@@ -26,39 +26,44 @@ pub fn accepts(key: &[u8]) -> bool {
         && key.iter().all(|&byte| byte > b' ' && byte != 0x7f)
 }
 
-/// Appends `get KEY\r\n` to `out`.
+/// Appends `get KEY...\r\n` to `out`: one command for all keys.
 ///
 /// # Errors
-/// [`Failure::Memory`]; `out` is unchanged then.
-pub fn encode(key: &[u8], out: &mut Vec<u8>) -> Result<(), Failure> {
-    let parts: [&[u8]; 3] = [b"get ", key, b"\r\n"];
-    out.try_reserve(parts.iter().map(|part| part.len()).sum()).map_err(|_| Failure::Memory)?;
-    parts.iter().for_each(|part| out.extend_from_slice(part));
-    Ok(())
+/// [`Failure::Memory`]; some of it may be in `out` then.
+pub fn encode<'a>(keys: impl Iterator<Item = &'a [u8]>, out: &mut Vec<u8>) -> Result<(), Failure> {
+    super::append(out, &[b"get"])?;
+    for key in keys {
+        super::append(out, &[b" ", key])?;
+    }
+    super::append(out, &[b"\r\n"])
 }
 
-pub(super) fn longest_line(key: &[u8], seen: &[u8]) -> usize {
+pub(super) fn longest_line(longest_key: usize, seen: &[u8]) -> usize {
     if seen.starts_with(SERVER_ERROR) || seen.starts_with(CLIENT_ERROR) {
         LONGEST_ERROR
     } else {
-        key.len().saturating_add(BESIDE_KEY)
+        longest_key.saturating_add(BESIDE_KEY)
     }
 }
 
-/// Reads the first line of a reply, given without its CRLF.
+/// Reads a line of a reply, given without its CRLF; for a value also tells which of the
+/// keys it is of.
 ///
 /// # Errors
-/// A [`Violation`] if it is not a legal reply to `get KEY`.
-pub fn head<'a>(line: &'a [u8], key: &[u8]) -> Result<Head<'a>, Violation> {
+/// A [`Violation`] if it is not a legal reply to `get` of these keys.
+pub fn head<'a, A: Asked + ?Sized>(
+    line: &'a [u8],
+    asked: &A,
+) -> Result<(Head<'a>, usize), Violation> {
     if line == b"END" {
-        return Ok(Head::Absent);
+        return Ok((Head::Absent, 0));
     }
     if let Some(rest) = line.strip_prefix(b"VALUE ") {
-        return value(rest, key);
+        return value(rest, asked);
     }
     // Only SERVER_ERROR is sent in place of a reply. ERROR and CLIENT_ERROR mean
     // that the server did not understand us: where its next reply starts is anybody's guess.
-    let refused = |scope| Head::Refused { why: Failure::Protocol, scope, text: line };
+    let refused = |scope| (Head::Refused { why: Failure::Protocol, scope, text: line }, 0);
     if is_word(line, SERVER_ERROR) {
         Ok(refused(Scope::Server))
     } else if is_word(line, CLIENT_ERROR) || line == b"ERROR" {
@@ -69,17 +74,17 @@ pub fn head<'a>(line: &'a [u8], key: &[u8]) -> Result<Head<'a>, Violation> {
 }
 
 /// `<key> <flags> <bytes> [<cas unique>]`
-fn value<'a>(rest: &[u8], key: &[u8]) -> Result<Head<'a>, Violation> {
-    let numbers = rest
-        .strip_prefix(key)
-        .and_then(|rest| rest.strip_prefix(b" "))
-        .ok_or(Violation::OtherKey)?;
+fn value<'a, A: Asked + ?Sized>(rest: &[u8], asked: &A) -> Result<(Head<'a>, usize), Violation> {
+    let blank = rest.iter().position(|&byte| byte == b' ').ok_or(Violation::OtherKey)?;
+    let (key, numbers) = rest.split_at(blank);
+    let which = asked.find(key).ok_or(Violation::OtherKey)?;
+    let numbers = numbers.strip_prefix(b" ").unwrap_or_default();
     let mut fields = numbers.split(|&byte| byte == b' ').map(decimal);
     let mut field = || fields.next().map(|number| number.ok_or(Violation::Number)).transpose();
     let (flags, len, _cas, more) = (field()?, field()?, field()?, field()?);
     let flags = flags.and_then(|flags| u32::try_from(flags).ok()).ok_or(Violation::Number)?;
     let len = len.filter(|_| more.is_none()).ok_or(Violation::Number)?;
-    Ok(Head::Value { flags: Some(flags), len })
+    Ok((Head::Value { flags: Some(flags), len }, which))
 }
 
 /// Whether `line` is `word`, alone or with an explanation.

@@ -25,6 +25,43 @@ pub enum Protocol {
     Redis,
 }
 
+/// The keys that one command asks for: one, or with memcached also several.
+pub trait Asked {
+    /// How many.
+    fn len(&self) -> usize;
+    /// The length of the longest, in bytes, or something above it.
+    fn longest(&self) -> usize;
+    /// Which of them this is, if it is one that has not been answered yet.
+    fn find(&self, key: &[u8]) -> Option<usize>;
+
+    /// Whether there is none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// One key.
+impl Asked for [u8] {
+    fn len(&self) -> usize {
+        1
+    }
+
+    fn longest(&self) -> usize {
+        <[u8]>::len(self)
+    }
+
+    fn find(&self, key: &[u8]) -> Option<usize> {
+        (self == key).then_some(0)
+    }
+}
+
+/// Appends the parts, or none of them.
+fn append(out: &mut Vec<u8>, parts: &[&[u8]]) -> Result<(), Failure> {
+    out.try_reserve(parts.iter().map(|part| part.len()).sum()).map_err(|_| Failure::Memory)?;
+    parts.iter().for_each(|part| out.extend_from_slice(part));
+    Ok(())
+}
+
 /// What the first line of a reply says.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Head<'a> {
@@ -35,7 +72,7 @@ pub enum Head<'a> {
         /// Length of the data in bytes, as announced.
         len: u64,
     },
-    /// There is no such key.
+    /// There is no such key; after values of a command for several keys: no other of them.
     Absent,
     /// The server answered with an error.
     Refused {
@@ -103,39 +140,57 @@ impl Protocol {
     /// Appends the look-up of `key` to `out`.
     ///
     /// # Errors
-    /// [`Failure::Memory`]; `out` is unchanged then.
+    /// [`Failure::Memory`]; some of it may be in `out` then.
     pub fn encode(self, key: &[u8], out: &mut Vec<u8>) -> Result<(), Failure> {
+        self.encode_all(std::iter::once(key), out)
+    }
+
+    /// Appends the look-up of all `keys` to `out`: memcached gets one command for them,
+    /// Redis one each.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    pub fn encode_all<'a>(
+        self,
+        mut keys: impl Iterator<Item = &'a [u8]>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Failure> {
         match self {
-            Self::Memcached => memcached::encode(key, out),
-            Self::Redis => redis::encode(key, out),
+            Self::Memcached => memcached::encode(keys, out),
+            Self::Redis => keys.try_for_each(|key| redis::encode(key, out)),
         }
     }
 
-    /// The longest first line of a reply in bytes, without its CRLF; `seen` is
-    /// what has come of it, and `key` the one asked for.
-    fn longest_line(self, key: &[u8], seen: &[u8]) -> usize {
+    /// The longest line of a reply in bytes, without its CRLF; `seen` is what has come of
+    /// it, and `longest_key` the length of the longest key asked for, in bytes.
+    fn longest_line(self, longest_key: usize, seen: &[u8]) -> usize {
         match self {
-            Self::Memcached => memcached::longest_line(key, seen),
+            Self::Memcached => memcached::longest_line(longest_key, seen),
             Self::Redis => redis::LONGEST_LINE,
         }
     }
 
-    /// Reads the first line of a reply, given without its CRLF.
+    /// Reads a line of a reply, given without its CRLF; and which of the keys a value is of.
     ///
     /// # Errors
-    /// A [`Violation`] if it is not a legal reply to a look-up of `key`.
-    pub fn head<'a>(self, line: &'a [u8], key: &[u8]) -> Result<Head<'a>, Violation> {
+    /// A [`Violation`] if it is not a legal reply to a look-up of these keys.
+    pub fn head<'a, A: Asked + ?Sized>(
+        self,
+        line: &'a [u8],
+        asked: &A,
+    ) -> Result<(Head<'a>, usize), Violation> {
         match self {
-            Self::Memcached => memcached::head(line, key),
-            Self::Redis => redis::head(line),
+            Self::Memcached => memcached::head(line, asked),
+            Self::Redis => Ok((redis::head(line)?, 0)),
         }
     }
 
-    /// What follows the data of a value.
-    pub const fn trailer(self) -> &'static [u8] {
+    /// What follows the data of a value. Where several keys are asked for, the line behind
+    /// it is one of its own.
+    pub const fn trailer(self, is_one_of_many: bool) -> &'static [u8] {
         match self {
-            Self::Memcached => b"\r\nEND\r\n",
-            Self::Redis => b"\r\n",
+            Self::Memcached if !is_one_of_many => b"\r\nEND\r\n",
+            Self::Memcached | Self::Redis => b"\r\n",
         }
     }
 }

@@ -103,9 +103,7 @@ pub fn encode(key: &[u8], out: &mut Vec<u8>) -> Result<(), Failure> {
     let mut room = [0; 20];
     let len = digits(key.len(), &mut room);
     let parts: [&[u8]; 5] = [b"*2\r\n$3\r\nGET\r\n$", len, b"\r\n", key, b"\r\n"];
-    out.try_reserve(parts.iter().map(|part| part.len()).sum()).map_err(|_| Failure::Memory)?;
-    parts.iter().for_each(|part| out.extend_from_slice(part));
-    Ok(())
+    super::append(out, &parts)
 }
 
 /// `n` in decimal, at the end of `room`; 20 digits hold any 64-bit number.

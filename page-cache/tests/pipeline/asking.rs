@@ -55,7 +55,7 @@ fn equal_look_ups_join_until_a_byte_is_written() {
         rig.ask_at_most("a", 6, 5);
         assert_eq!(rig.pipeline.in_flight(), 3, "a, b, a with another limit");
         // One byte of the first is enough to close it; the others stay open.
-        rig.pipeline.wrote(1);
+        rig.write_part(1);
         rig.ask("a", 7);
         rig.ask("b", 8);
         assert_eq!(rig.pipeline.in_flight(), 4);
@@ -100,7 +100,7 @@ fn writing_one_look_up_leaves_the_next_one_open() {
     let mut rig = Rig::memcached();
     rig.ask("a", 1);
     rig.ask("b", 2);
-    rig.pipeline.wrote("get a\r\n".len());
+    rig.write_part("get a\r\n".len());
     rig.ask("b", 3);
     assert_eq!(rig.write(), "get b\r\n");
     rig.receive(b"END\r\nEND\r\n").unwrap();
@@ -142,7 +142,7 @@ fn nothing_is_asked_before_we_are_let_in() {
 fn the_first_reply_may_come_before_the_second_command_is_written() {
     let mut rig = Rig::new(Protocol::Redis, &sesame(2));
     let auth = "*2\r\n$4\r\nAUTH\r\n$6\r\nsesame\r\n".len();
-    rig.pipeline.wrote(auth + 1);
+    rig.write_part(auth + 1);
     rig.receive(b"+OK\r\n").unwrap();
     assert_eq!(rig.write(), "2\r\n$6\r\nSELECT\r\n$1\r\n2\r\n");
     rig.receive(b"+OK\r\n").unwrap();
@@ -183,4 +183,67 @@ fn a_probe_needs_a_first_line_only() {
     rig.write();
     assert!(rig.expire(100));
     assert_eq!(rig.pipeline.probe_outcome(), Some(Err(Failure::Timeout)));
+}
+
+/// `a` to `l`: enough to share a command.
+fn ask_twelve(rig: &mut Rig) {
+    for (ticket, key) in ('a'..='l').enumerate() {
+        rig.ask(&key.to_string(), ticket as u64);
+    }
+}
+
+#[test]
+fn many_that_wait_for_memcached_share_a_command() {
+    let mut rig = Rig::memcached();
+    ask_twelve(&mut rig);
+    assert_eq!(rig.write(), "get a b c d e f g h i j k l\r\n");
+    // Few go alone, and so do all to Redis.
+    rig.ask("x", 20);
+    rig.ask("y", 21);
+    assert_eq!(rig.write(), "get x\r\nget y\r\n");
+    rig.receive(b"VALUE b 7 2\r\nBB\r\nVALUE l 0 1\r\n").unwrap();
+    assert_eq!(rig.take(), said(&[(1, "BB")]), "a value is delivered once the next one begins");
+    rig.receive(b"L\r\nEND\r\nEND\r\nVALUE y 0 1\r\nY\r\nEND\r\n").unwrap();
+    let absent = (0..11).filter(|&ticket| ticket != 1).map(|ticket| (ticket, "absent".to_owned()));
+    let mut expected = said(&[(11, "L")]);
+    expected.extend(absent);
+    expected.extend(said(&[(20, "absent"), (21, "Y")]));
+    assert_eq!(rig.take(), expected);
+    assert_eq!(rig.pipeline.in_flight(), 0);
+
+    let mut redis = Rig::redis();
+    ask_twelve(&mut redis);
+    assert_eq!(redis.write().matches("GET").count(), 12);
+}
+
+/// Proxies gather values from several servers, in whatever order they come.
+#[test]
+fn values_of_a_shared_command_may_come_in_any_order() {
+    let mut rig = Rig::memcached();
+    ask_twelve(&mut rig);
+    rig.write();
+    rig.receive(b"VALUE l 0 1\r\nL\r\nVALUE a 0 1\r\nA\r\nEND\r\n").unwrap();
+    assert_eq!(rig.take()[..2], said(&[(11, "L"), (0, "A")]));
+}
+
+#[test]
+fn a_shared_command_has_32_keys_at_most() {
+    let mut rig = Rig::memcached();
+    for ticket in 0..100_u64 {
+        rig.ask(&format!("k{ticket}"), ticket);
+    }
+    let out = rig.write();
+    let counts = out.lines().map(|line| line.split(' ').count() - 1).collect::<Vec<_>>();
+    assert_eq!(counts, [32, 32, 32, 1, 1, 1, 1]);
+}
+
+#[test]
+fn in_a_shared_command_equal_keys_with_other_limits_stay_apart() {
+    let mut rig = Rig::memcached();
+    ask_twelve(&mut rig);
+    rig.ask_at_most("a", 30, 3);
+    assert_eq!(rig.write(), "get a b c d e f g h i j k l a\r\n");
+    rig.receive(b"VALUE a 0 4\r\nAAAA\r\nVALUE a 0 4\r\nAAAA\r\nEND\r\n").unwrap();
+    let answers = rig.take();
+    assert_eq!(answers[..2], said(&[(0, "AAAA"), (30, "failed: too-large")]));
 }

@@ -50,7 +50,7 @@ fn bytes_that_answer_nothing_close() {
     for write in [0, 1, 6] {
         let mut rig = Rig::memcached();
         rig.ask("a", 1);
-        rig.pipeline.wrote(write);
+        rig.write_part(write);
         assert_eq!(rig.receive(b"END\r\n").unwrap_err().why, Failure::Protocol);
         assert_eq!(rig.fail_all(Failure::Protocol), [(1, Failure::Protocol, Retry::Fresh)]);
     }
@@ -71,7 +71,7 @@ fn a_lost_connection_fails_over_what_had_no_reply() {
         let mut rig = Rig::memcached();
         rig.ask("a", 1);
         rig.ask("b", 2);
-        rig.pipeline.wrote("get a\r\ng".len());
+        rig.write_part("get a\r\ng".len());
         rig.receive(stream).unwrap();
         assert_eq!(
             rig.fail_all(Failure::Closed),
@@ -117,7 +117,7 @@ fn a_refused_handshake_closes() {
     ] {
         let mut rig = Rig::new(Protocol::Redis, &sesame(2));
         rig.ask("a", 1);
-        rig.pipeline.wrote(written);
+        rig.write_part(written);
         let fault = rig.receive(stream).unwrap_err();
         assert_eq!(fault.why, why);
         assert!(fault.text.clone().unwrap().starts_with(text), "{fault}");
@@ -126,4 +126,70 @@ fn a_refused_handshake_closes() {
     }
     let endless = Rig::new(Protocol::Redis, &sesame(0)).receive(&[b'+'; 2000]);
     assert_eq!(endless.unwrap_err().why, Failure::Protocol);
+}
+
+fn twelve() -> Rig {
+    let mut rig = Rig::memcached();
+    for (ticket, key) in ('a'..='l').enumerate() {
+        rig.ask(&key.to_string(), ticket as u64);
+    }
+    rig.write();
+    rig
+}
+
+#[test]
+fn a_shared_reply_that_lies_delivers_nothing_more() {
+    for (stream, delivered) in [
+        (&b"VALUE x 0 1\r\nX\r\nEND\r\n"[..], 0),
+        // Twice the same.
+        (b"VALUE a 0 1\r\nA\r\nVALUE a 0 1\r\nA\r\nEND\r\n", 0),
+        (b"VALUE a 0 1\r\nA\r\nVALUE b 0 1\r\nB\r\nVALUE a 0 1\r\n", 1),
+        // The length is one too small, one too large.
+        (b"VALUE a 0 1\r\nAA\r\nEND\r\n", 0),
+        (b"VALUE a 0 2\r\nA\r\nEND\r\n", 0),
+        (b"VALUE a 0 1\r\nA\r\nGARBAGE\r\n", 0),
+        (b"VALUE a 0 1\r\nA\r\nERROR\r\n", 0),
+        (b"VALUE a 0 1\r\nA\r\nEND\r\nEND\r\n", 12),
+    ] {
+        let mut rig = twelve();
+        let shown = stream.escape_ascii().to_string();
+        assert_eq!(rig.receive(stream).unwrap_err().why, Failure::Protocol, "{shown}");
+        let answers = rig.take();
+        assert_eq!(answers.len(), delivered, "{shown}");
+        assert!(answers.first().is_none_or(|first| *first == (0, "A".to_owned())), "{shown}");
+        assert_eq!(rig.fail_all(Failure::Protocol).len(), 12 - delivered, "{shown}");
+    }
+}
+
+#[test]
+fn an_error_ends_a_shared_reply() {
+    let mut rig = twelve();
+    rig.receive(b"VALUE b 0 1\r\nB\r\nSERVER_ERROR out of memory writing get response\r\n")
+        .unwrap();
+    let answers = rig.take();
+    assert_eq!(answers[0], (1, "B".to_owned()));
+    assert_eq!(answers.len(), 12);
+    assert!(answers[1..].iter().all(|(_, word)| word == "failed: protocol"), "{answers:?}");
+    rig.ask("next", 50);
+    rig.write();
+    rig.receive(b"END\r\n").unwrap();
+    assert_eq!(rig.take(), said(&[(50, "absent")]));
+}
+
+#[test]
+fn of_a_shared_command_only_what_had_begun_is_lost() {
+    for (stream, lost) in [
+        (&b""[..], &[][..]),
+        // It may be any of them; the first is as good a guess as any.
+        (b"VAL", &[0]),
+        (b"VALUE c 0 3\r\nC", &[2]),
+        (b"VALUE c 0 3\r\nCCC\r\n", &[2]),
+        (b"VALUE c 0 3\r\nCCC\r\nVALUE e 0 2\r\nE", &[4]),
+    ] {
+        let mut rig = twelve();
+        rig.receive(stream).unwrap();
+        let failed = rig.fail_all(Failure::Closed);
+        let no = failed.iter().filter(|(_, _, retry)| *retry == Retry::No);
+        assert_eq!(no.map(|&(ticket, _, _)| ticket).collect::<Vec<_>>(), lost);
+    }
 }

@@ -41,13 +41,29 @@ fn no_more_than_so_many_bytes_wait() {
     assert!((16 * MIB..17 * MIB).contains(&waiting.len()), "{}", waiting.len());
     // What was written in part goes on where it stopped, wherever that is.
     for part in [1, 9 * MIB, 6 * MIB, 100] {
-        rig.pipeline.wrote(part);
+        rig.write_part(part);
         waiting.drain(..part);
         assert!(rig.pipeline.outgoing() == waiting);
     }
-    rig.ask("more", taken);
-    waiting.extend(b"*2\r\n$3\r\nGET\r\n$4\r\nmore\r\n");
     assert!(rig.write().as_bytes() == waiting);
+    // Written is not answered: their keys are still there.
+    assert_eq!(rig.pipeline.enqueue(b"more", Ticket(taken), WIDE), Err(Failure::Memory));
+    rig.receive(b"$-1\r\n").unwrap();
+    rig.ask("more", taken);
+    assert_eq!(rig.write(), "*2\r\n$3\r\nGET\r\n$4\r\nmore\r\n");
+}
+
+#[test]
+fn keys_of_answered_look_ups_make_room() {
+    let mut rig = Rig::redis();
+    for round in 0..3_000_u64 {
+        rig.ask(&format!("{round:032768}"), round);
+        rig.write();
+        if round > 100 {
+            rig.receive(b"$-1\r\n").unwrap();
+        }
+    }
+    assert_eq!((rig.pipeline.in_flight(), rig.answers.len()), (101, 2_899));
 }
 
 /// A value of `len` bytes as memcached sends it.
@@ -146,7 +162,7 @@ fn a_silent_connection_is_told_from_a_slow_one() {
     rig.ask_until("a", 1, 100);
     rig.write();
     rig.ask_until("b", 2, 110);
-    rig.pipeline.wrote(3);
+    rig.write_part(3);
     assert!(rig.expire(100), "written, and not a byte since");
     assert!(!rig.expire(110), "written in part only");
     rig.write();

@@ -21,6 +21,10 @@ enum Op {
         size: usize,
         wait: u64,
     },
+    /// Many at once.
+    Burst {
+        asks: Vec<(usize, usize, u64)>,
+    },
     Write {
         most: usize,
     },
@@ -41,9 +45,10 @@ enum Op {
 
 fn ops() -> impl Strategy<Value = Vec<Op>> {
     let most = || prop_oneof![1..40usize, 1..5_000usize, Just(usize::MAX)];
+    let ask = || (0..LENGTHS.len(), 0..SIZES.len(), 1..60u64);
     let op = prop_oneof![
-        8 => (0..LENGTHS.len(), 0..SIZES.len(), 1..60u64)
-            .prop_map(|(key, size, wait)| Op::Ask { key, size, wait }),
+        2 => prop::collection::vec(ask(), 4..40).prop_map(|asks| Op::Burst { asks }),
+        8 => ask().prop_map(|(key, size, wait)| Op::Ask { key, size, wait }),
         4 => most().prop_map(|most| Op::Write { most }),
         3 => Just(Op::Serve),
         1 => (0..LENGTHS.len()).prop_map(|key| Op::Change { key }),
@@ -69,13 +74,22 @@ struct Lookup {
     key: usize,
     size: usize,
     tickets: Vec<u64>,
-    /// Bytes of it that are not written yet.
-    unwritten: usize,
     /// What had been received when it was written.
     written_at: Option<usize>,
-    /// Bytes of its reply that were not received yet, once the server has answered.
-    due: Option<usize>,
-    begun: bool,
+    /// After so many bytes of the reply something of this look-up has come for sure.
+    begins: usize,
+}
+
+/// What was made of one or more look-ups.
+#[derive(Clone, Debug)]
+struct Command {
+    lookups: usize,
+    len: usize,
+    /// Bytes of it that are not written yet.
+    unwritten: usize,
+    /// Length of its reply, once the server has answered, and how much of it was received.
+    reply: Option<usize>,
+    received: usize,
 }
 
 struct Model {
@@ -88,6 +102,8 @@ struct Model {
     waiting: BTreeMap<u64, Waiting>,
     tickets: u64,
     lookups: VecDeque<Lookup>,
+    /// Those of the first look-ups.
+    commands: VecDeque<Command>,
     received: usize,
 }
 
@@ -105,6 +121,7 @@ impl Model {
             waiting: BTreeMap::new(),
             tickets: 0,
             lookups: VecDeque::new(),
+            commands: VecDeque::new(),
             received: 0,
         }
     }
@@ -112,6 +129,9 @@ impl Model {
     fn run(&mut self, op: &Op) -> Check {
         match *op {
             Op::Ask { key, size, wait } => self.ask(key, SIZES[size], wait),
+            Op::Burst { ref asks } => {
+                asks.iter().for_each(|&(key, size, wait)| self.ask(key, SIZES[size], wait));
+            }
             Op::Write { most } => self.write(most),
             Op::Serve => self.serve(),
             Op::Change { key } => self.versions[key] += 1,
@@ -129,51 +149,78 @@ impl Model {
         self.waiting.insert(ticket, Waiting { key, size, deadline, version });
         let limits = Limits { deadline, max_size: size };
         self.pipeline.enqueue(name(key).as_bytes(), Ticket(ticket), limits).unwrap();
-        let len = match self.protocol {
-            Protocol::Memcached => format!("get {}\r\n", name(key)).len(),
-            Protocol::Redis => {
-                format!("*2\r\n$3\r\nGET\r\n${}\r\n{}\r\n", name(key).len(), name(key)).len()
-            }
-        };
-        let untouched = |it: &&mut Lookup| it.unwritten == len && (it.key, it.size) == (key, size);
-        match self.lookups.iter_mut().find(untouched) {
+        let begun: usize =
+            self.commands.iter().filter(|it| it.unwritten < it.len).map(|it| it.lookups).sum();
+        let twin = |it: &&mut Lookup| (it.key, it.size) == (key, size);
+        match self.lookups.iter_mut().skip(begun).find(twin) {
             Some(twin) => twin.tickets.push(ticket),
-            None => self.lookups.push_back(Lookup {
-                key,
-                size,
-                tickets: vec![ticket],
-                unwritten: len,
-                written_at: None,
-                due: None,
-                begun: false,
-            }),
+            None => {
+                let (tickets, written_at) = (vec![ticket], None);
+                self.lookups.push_back(Lookup { key, size, tickets, written_at, begins: 1 });
+            }
         }
+    }
+
+    /// Takes note of the commands that were made since it was asked last.
+    fn note_commands(&mut self, mut out: &[u8]) {
+        let known: usize = self.commands.iter().map(|it| it.unwritten).sum();
+        out = &out[known..];
+        let mut sealed: usize = self.commands.iter().map(|it| it.lookups).sum();
+        while !out.is_empty() {
+            let mut server = Server { inbox: out.to_vec(), ..Server::default() };
+            let (keys, len) = server.next_command(self.protocol);
+            for key in &keys {
+                assert_eq!(self.lookups[sealed].key, *key, "asked in order");
+                sealed += 1;
+            }
+            let (lookups, unwritten) = (keys.len(), len);
+            self.commands.push_back(Command { lookups, len, unwritten, reply: None, received: 0 });
+            out = &out[len..];
+        }
+        assert_eq!(sealed, self.lookups.len(), "all are asked for");
     }
 
     fn write(&mut self, most: usize) {
         let open = self.pipeline.is_open();
-        let out = self.pipeline.outgoing();
+        let out = self.pipeline.outgoing().to_vec();
+        if open {
+            self.note_commands(&out);
+        }
         let n = most.min(out.len());
         self.server.inbox.extend_from_slice(&out[..n]);
         self.pipeline.wrote(n);
         let mut left = if open { n } else { 0 };
-        for lookup in self.lookups.iter_mut().filter(|it| it.written_at.is_none()) {
-            let part = left.min(lookup.unwritten);
-            lookup.unwritten -= part;
+        let mut at = 0;
+        for command in &mut self.commands {
+            let part = left.min(command.unwritten);
+            command.unwritten -= part;
             left -= part;
-            if lookup.unwritten == 0 {
-                lookup.written_at = Some(self.received);
+            for lookup in self.lookups.range_mut(at..at + command.lookups) {
+                if command.unwritten == 0 && lookup.written_at.is_none() {
+                    lookup.written_at = Some(self.received);
+                }
             }
+            at += command.lookups;
         }
     }
 
     fn serve(&mut self) {
         let served = self.server.serve(self.protocol, &self.versions);
-        let unserved = self.lookups.iter_mut().filter(|it| it.due.is_none());
-        for (lookup, (key, len)) in unserved.zip(served) {
-            assert_eq!(lookup.key, key, "asked in order");
-            lookup.due = Some(len);
+        let mut served = served.into_iter();
+        let mut at = 0;
+        for command in &mut self.commands {
+            if command.reply.is_none() {
+                let Some(reply) = served.next() else { break };
+                command.reply = Some(reply.len);
+                assert_eq!(reply.keys.len(), command.lookups);
+                for (lookup, (key, begins)) in self.lookups.range_mut(at..).zip(reply.keys) {
+                    assert_eq!(lookup.key, key, "asked in order");
+                    lookup.begins = begins;
+                }
+            }
+            at += command.lookups;
         }
+        assert!(served.next().is_none(), "asked once");
     }
 
     fn receive(&mut self, most: usize) -> Check {
@@ -188,20 +235,21 @@ impl Model {
         let result =
             self.pipeline.received(n, &mut |ticket, reply| answers.push((ticket.0, reply)));
         let mut left = if open { n } else { 0 };
-        while let Some(lookup) = self.lookups.front_mut().filter(|_| left > 0) {
-            let due = lookup.due.unwrap();
-            let part = left.min(due);
+        while let Some(command) = self.commands.front_mut().filter(|_| left > 0) {
+            let reply = command.reply.unwrap();
+            let part = left.min(reply - command.received);
             left -= part;
-            lookup.begun = true;
-            lookup.due = Some(due - part);
-            if part < due {
+            command.received += part;
+            if command.received < reply {
                 break;
             }
-            let lookup = self.lookups.pop_front().unwrap();
+            let command = self.commands.pop_front().unwrap();
             // The whole of it is here: all who waited have their answer.
-            for ticket in lookup.tickets {
-                let answered = answers.iter().any(|(other, _)| *other == ticket);
-                prop_assert!(answered || !self.waiting.contains_key(&ticket));
+            for lookup in self.lookups.drain(..command.lookups) {
+                for ticket in lookup.tickets {
+                    let answered = answers.iter().any(|(other, _)| *other == ticket);
+                    prop_assert!(answered || !self.waiting.contains_key(&ticket));
+                }
             }
         }
         for (ticket, reply) in answers {
@@ -211,8 +259,9 @@ impl Model {
             Ok(()) => Ok(()),
             Err(fault) => {
                 prop_assert_eq!(fault.why, Failure::TooLarge);
-                let front = self.lookups.front().unwrap();
-                prop_assert!(LENGTHS[front.key].unwrap() > front.size.max(1024 * 1024));
+                let front = self.lookups.range(..self.commands[0].lookups);
+                let over = |it: &Lookup| LENGTHS[it.key] > Some(it.size.max(1024 * 1024));
+                prop_assert!(front.into_iter().any(over));
                 self.break_off(fault.why)
             }
         }
@@ -266,11 +315,23 @@ impl Model {
         for (ticket, reason, retry) in failed {
             prop_assert_eq!(reason, why);
             prop_assert!(self.waiting.remove(&ticket).is_some());
-            let lookup = self.lookups.iter().find(|it| it.tickets.contains(&ticket)).unwrap();
-            prop_assert_eq!(retry == Retry::No, lookup.begun);
+            let at = self.lookups.iter().position(|it| it.tickets.contains(&ticket)).unwrap();
+            let command = self.commands.front().filter(|it| at < it.lookups);
+            let received = command.map_or(0, |it| it.received);
+            // Of a line that answers one of several keys it is not known yet which.
+            let doubtful = received > 0 && command.is_some_and(|it| it.lookups > 1);
+            let begun = received >= self.lookups[at].begins;
+            let absent = LENGTHS[self.lookups[at].key].is_none();
+            match (begun, doubtful) {
+                (true, false) => prop_assert_eq!(retry, Retry::No),
+                (true, true) if !absent => prop_assert_eq!(retry, Retry::No),
+                (_, true) => {}
+                (false, false) => prop_assert_eq!(retry, Retry::Fresh),
+            }
         }
         prop_assert!(self.waiting.is_empty(), "all were answered");
         self.lookups.clear();
+        self.commands.clear();
         // Nothing comes of it any more.
         let mut late = 0;
         let space = self.pipeline.read_space().unwrap();

@@ -50,6 +50,12 @@ impl Rig {
         out
     }
 
+    /// Writes the first `len` bytes of what there is.
+    pub fn write_part(&mut self, len: usize) {
+        let _ = self.pipeline.outgoing();
+        self.pipeline.wrote(len);
+    }
+
     pub fn receive(&mut self, mut bytes: &[u8]) -> Result<(), Fault> {
         while !bytes.is_empty() {
             let space = self.pipeline.read_space().unwrap();

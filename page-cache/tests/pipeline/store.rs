@@ -26,8 +26,17 @@ pub struct Server {
 }
 
 impl Server {
-    /// Answers all that is complete; returns keys and lengths of the replies.
-    pub fn serve(&mut self, protocol: Protocol, versions: &[usize]) -> Vec<(usize, usize)> {
+    /// The first command: the keys it asks for, and its length in bytes.
+    pub fn next_command(&mut self, protocol: Protocol) -> (Vec<usize>, usize) {
+        let (words, len) = match protocol {
+            Protocol::Memcached => parse_line(&self.inbox),
+            Protocol::Redis => parse_array(&self.inbox),
+        };
+        (words.unwrap()[1..].iter().map(|key| number(key)).collect(), len)
+    }
+
+    /// Answers all that is complete; returns the replies.
+    pub fn serve(&mut self, protocol: Protocol, versions: &[usize]) -> Vec<Served> {
         let mut served = Vec::new();
         loop {
             let (words, len) = match protocol {
@@ -41,15 +50,46 @@ impl Server {
                     self.outbox.extend(b"+OK\r\n");
                 }
                 ["GET" | "get", key] => {
-                    let key = (0..LENGTHS.len()).find(|&n| name(n) == key).unwrap();
+                    let key = number(key);
                     let reply = reply(protocol, key, versions[key]);
-                    served.push((key, reply.len()));
+                    served.push(Served { keys: vec![(key, 1)], len: reply.len() });
                     self.outbox.extend(reply);
+                }
+                ["get", ref keys @ ..] => {
+                    let (mut parts, mut len) = (Vec::new(), 0);
+                    for key in keys.iter().map(|key| number(key)) {
+                        let part = part_of_many(key, versions[key]);
+                        let line = part.iter().position(|&byte| byte == b'\n').unwrap_or(0);
+                        parts.push((key, len + line + 1));
+                        len += part.len();
+                        self.outbox.extend(part);
+                    }
+                    self.outbox.extend(b"END\r\n");
+                    served.push(Served { keys: parts, len: len + 5 });
                 }
                 _ => panic!("{words:?}"),
             }
         }
     }
+}
+
+/// A reply.
+pub struct Served {
+    /// The keys it answers; and after how many bytes there is no doubt that something of
+    /// that key's value has come.
+    pub keys: Vec<(usize, usize)>,
+    pub len: usize,
+}
+
+pub fn number(key: &str) -> usize {
+    (0..LENGTHS.len()).find(|&n| name(n) == key).unwrap()
+}
+
+/// What memcached answers to one of several keys.
+pub fn part_of_many(key: usize, version: usize) -> Vec<u8> {
+    let mut part = reply(Protocol::Memcached, key, version);
+    part.truncate(part.len() - 5);
+    part
 }
 
 fn parse_line(bytes: &[u8]) -> (Option<Vec<String>>, usize) {

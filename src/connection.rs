@@ -279,6 +279,7 @@ impl Connection {
         let is_stale = was_idle || (own.pipeline.has_answered() && all_fresh);
         // SAFETY: `c` and the events are live until here; the server outlives its connections.
         unsafe {
+            (*server).learn(own.pipeline.sharing());
             (*server).forget(this);
             own.shut();
             ngx_log_debug_mask!(

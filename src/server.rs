@@ -9,7 +9,7 @@ use ngx::ngx_log_error;
 use page_cache::Failure;
 use page_cache::breaker::{Breaker, LogLimit, Opened};
 use page_cache::oversize::Oversize;
-use page_cache::pipeline::{Handshake, Limits, Pipeline, Ticket};
+use page_cache::pipeline::{Handshake, Limits, Pipeline, Sharing, Ticket};
 use page_cache::wire::Protocol;
 
 use crate::connection::{Connection, Reason};
@@ -31,6 +31,8 @@ pub struct Server {
     address_len: usize,
     name: Vec<u8>,
     connections: Vec<*mut Connection>,
+    /// Whether it answers a `get` of many keys, as far as connections that are gone know.
+    sharing: Sharing,
     breaker: Breaker,
     complaints: LogLimit,
     oversize: Oversize,
@@ -101,6 +103,7 @@ impl Server {
             address_len: address.len(),
             name: name.to_vec(),
             connections: Vec::new(),
+            sharing: Sharing::default(),
             breaker: Breaker::new(),
             complaints: LogLimit::default(),
             oversize: Oversize::new(),
@@ -179,7 +182,17 @@ impl Server {
 
     /// A pipeline for a new connection.
     pub fn new_pipeline(&self) -> Pipeline {
-        Pipeline::new(self.protocol, &self.handshake)
+        let mut pipeline = Pipeline::new(self.protocol, &self.handshake);
+        pipeline.set_sharing(self.sharing);
+        pipeline
+    }
+
+    /// What a connection that is gone has found out; a refusal is not forgotten as long as the
+    /// worker lives.
+    pub fn learn(&mut self, sharing: Sharing) {
+        if self.sharing != Sharing::Refused && sharing != Sharing::Unknown {
+            self.sharing = sharing;
+        }
     }
 
     /// Whether the breaker lets anyone ask.

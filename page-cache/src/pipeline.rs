@@ -36,6 +36,7 @@ use inbox::Inbox;
 use queue::{Queue, Waiter, Waiters};
 
 pub use crate::wire::Handshake;
+pub use queue::Sharing;
 pub use reply::{Fault, Limits, Reply, Retry, Ticket, Value};
 
 /// A value over the limit is read to its end, to keep the connection, if no more
@@ -115,6 +116,17 @@ impl Pipeline {
             server_error: None,
             is_unwell: false,
         }
+    }
+
+    /// Whether the server is known to answer a `get` of many keys; it is tried if not, once
+    /// that is worth while.
+    pub fn sharing(&self) -> Sharing {
+        self.queue.sharing
+    }
+
+    /// What is known of that from another connection to the same server.
+    pub fn set_sharing(&mut self, sharing: Sharing) {
+        self.queue.sharing = sharing;
     }
 
     /// Adds a look-up, or joins `ticket` to one for the same key with the same
@@ -447,8 +459,15 @@ impl Pipeline {
     /// whether to try again elsewhere. Nothing is accepted or delivered after that.
     pub fn fail_all(&mut self, why: Failure, deliver: &mut dyn FnMut(Ticket, Failure, Retry)) {
         let begun = self.close();
+        let sharing = match self.queue.sharing {
+            Sharing::Asked => Sharing::Refused,
+            known => known,
+        };
+        // Whoever was in the trial has not asked for it.
+        let trial = self.queue.trial();
         for (at, lookup) in self.queue.drain().into_iter().enumerate() {
-            let answering = lookup.is_written() && (begun == Some(at) || lookup.answered);
+            let has_begun = begun == Some(at) || lookup.answered;
+            let answering = lookup.is_written() && has_begun && !trial.contains(&at);
             let retry = if answering { Retry::No } else { Retry::Fresh };
             for (waiter, _) in lookup.waiters {
                 match waiter {
@@ -457,6 +476,7 @@ impl Pipeline {
                 }
             }
         }
+        self.queue.sharing = sharing;
     }
 
     /// Ends decoding; returns the place of the look-up that something had come of.

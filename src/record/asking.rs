@@ -156,9 +156,12 @@ impl Record {
             let site = conf.site().ok_or(Failure::Down)?;
             let deadline = (*p).started.saturating_add(conf.timeout as u64);
             let mut why = Failure::Down;
+            // What a server that is still held did to this look-up.
+            let mut verdict_so_far = if fresh { Verdict::Failed } else { Verdict::Fine };
             loop {
                 if !peer.is_held() {
                     peer.pick().map_err(|_| why)?;
+                    verdict_so_far = Verdict::Fine;
                 }
                 let server = store::server_of(peer, site.protocol, &site.handshake)?;
                 (*p).note_store(peer.name());
@@ -187,7 +190,7 @@ impl Record {
                     }
                     peer.give_back(verdict(why));
                 } else {
-                    peer.give_back(Verdict::Fine);
+                    peer.give_back(verdict_so_far);
                 }
                 if !peer.has_more() {
                     return Err(why);

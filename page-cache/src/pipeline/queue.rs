@@ -36,6 +36,24 @@ const WORTH_JOINING: usize = 8;
 /// The most keys in one `get`, so that its reply is not too long in coming.
 const KEYS_PER_GET: usize = 32;
 
+/// After so many answers a connection is tried with a `get` of two keys, and after as many
+/// again if that told nothing because the key was absent.
+const TRIED: u64 = 64;
+
+/// Whether the server answers a `get` of many keys.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Sharing {
+    /// Nothing is known.
+    #[default]
+    Unknown,
+    /// It was asked.
+    Asked,
+    /// It does.
+    Proven,
+    /// It does not, or broke off when asked.
+    Refused,
+}
+
 /// Who waits for a reply.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Waiter {
@@ -63,6 +81,8 @@ pub struct Lookup {
     /// Of key and limit, for the table of what can be joined.
     hash: u64,
     is_probe: bool,
+    /// The second of two equal keys, which nobody waits for.
+    is_double: bool,
 }
 
 impl Lookup {
@@ -101,6 +121,9 @@ impl Hasher for Given {
 /// written in part, then those of which no byte has been written, which can be joined.
 pub struct Queue {
     protocol: Protocol,
+    pub sharing: Sharing,
+    /// How many look-ups have been answered since it was tried last whether commands may be shared.
+    answers: u64,
     lookups: VecDeque<Lookup>,
     /// How many look-ups have left the queue: the number of the first one in it.
     left: u64,
@@ -134,6 +157,8 @@ impl Queue {
     pub fn new(protocol: Protocol) -> Self {
         Self {
             protocol,
+            sharing: Sharing::default(),
+            answers: 0,
             lookups: VecDeque::new(),
             left: 0,
             commands: VecDeque::new(),
@@ -213,6 +238,7 @@ impl Queue {
             written_at: None,
             hash,
             is_probe,
+            is_double: false,
         });
         self.keys.extend_from_slice(key);
         Ok(())
@@ -260,7 +286,10 @@ impl Queue {
 
     /// Makes a command of the first look-ups that have none.
     fn seal(&mut self) -> Result<(), Failure> {
-        let count = self.next_command();
+        let mut count = self.next_command();
+        if count > 1 && self.sharing != Sharing::Proven {
+            count = if self.may_try() { self.double()? } else { 1 };
+        }
         let range = self.sealed..self.sealed + count;
         self.commands.try_reserve(1).map_err(|_| Failure::Memory)?;
         let before = self.bytes.len();
@@ -277,6 +306,45 @@ impl Queue {
         self.commands.push_back(Command { lookups: count, start, end });
         self.sealed += count;
         Ok(())
+    }
+
+    fn may_try(&self) -> bool {
+        self.sharing == Sharing::Unknown && self.answers >= TRIED
+    }
+
+    /// Puts the next look-up into the queue twice.
+    fn double(&mut self) -> Result<usize, Failure> {
+        let Some(first) = self.lookups.get(self.sealed) else { return Ok(1) };
+        let double = Lookup { waiters: Waiters::new(), is_double: true, ..*first };
+        self.lookups.try_reserve(1).map_err(|_| Failure::Memory)?;
+        self.lookups.insert(self.sealed + 1, double);
+        self.sharing = Sharing::Asked;
+        // The numbers of those behind it have changed: they are joined no more, which costs a
+        // moment of this connection's life.
+        self.joinable.clear();
+        Ok(2)
+    }
+
+    /// The front look-ups, if they try whether the server knows a `get` of many keys.
+    pub fn trial(&self) -> Range<usize> {
+        let is_trial = self.lookups.get(1).is_some_and(|second| second.is_double);
+        if is_trial && self.front().len() == 2 { 0..2 } else { 0..0 }
+    }
+
+    /// The reply to the front command is complete: what it says of sharing.
+    fn learn(&mut self) {
+        self.answers = self.answers.saturating_add(1);
+        let (Some(first), Some(second)) = (self.lookups.front(), self.lookups.get(1)) else {
+            return;
+        };
+        if !self.trial().is_empty() {
+            self.answers = 0;
+            self.sharing = match (first.answered, second.answered) {
+                (true, true) => Sharing::Proven,
+                (true, false) => Sharing::Refused,
+                _ => Sharing::Unknown,
+            };
+        }
     }
 
     /// How many look-ups the next command has.
@@ -383,6 +451,9 @@ impl Queue {
 
     /// Removes the front command, whose reply is complete, and its look-ups.
     pub fn pop(&mut self) {
+        if self.sharing == Sharing::Unknown || self.sharing == Sharing::Asked {
+            self.learn();
+        }
         let Some(command) = self.commands.pop_front() else { return };
         self.written_commands = self.written_commands.saturating_sub(1);
         self.written = self.written.saturating_sub(command.lookups);

@@ -1,7 +1,7 @@
 //! Order, joins, the handshake, probes.
 
 use page_cache::Failure;
-use page_cache::pipeline::{Handshake, Reply, Ticket};
+use page_cache::pipeline::{Handshake, Reply, Retry, Sharing, Ticket};
 use page_cache::wire::Protocol;
 
 use crate::rig::{Rig, WIDE, said, sesame};
@@ -187,6 +187,7 @@ fn a_probe_needs_a_first_line_only() {
 
 /// `a` to `l`: enough to share a command.
 fn ask_twelve(rig: &mut Rig) {
+    rig.pipeline.set_sharing(Sharing::Proven);
     for (ticket, key) in ('a'..='l').enumerate() {
         rig.ask(&key.to_string(), ticket as u64);
     }
@@ -229,6 +230,7 @@ fn values_of_a_shared_command_may_come_in_any_order() {
 #[test]
 fn a_shared_command_has_32_keys_at_most() {
     let mut rig = Rig::memcached();
+    rig.pipeline.set_sharing(Sharing::Proven);
     for ticket in 0..100_u64 {
         rig.ask(&format!("k{ticket}"), ticket);
     }
@@ -246,4 +248,81 @@ fn in_a_shared_command_equal_keys_with_other_limits_stay_apart() {
     rig.receive(b"VALUE a 0 4\r\nAAAA\r\nVALUE a 0 4\r\nAAAA\r\nEND\r\n").unwrap();
     let answers = rig.take();
     assert_eq!(answers[..2], said(&[(0, "AAAA"), (30, "failed: too-large")]));
+}
+
+/// Answers so many look-ups, one by one, that the server is worth a trial.
+fn proven(answers: u64) -> Rig {
+    let mut rig = Rig::memcached();
+    for ticket in 0..answers {
+        rig.ask("known", ticket);
+        rig.write();
+        rig.receive(b"END\r\n").unwrap();
+    }
+    rig.take();
+    rig
+}
+
+fn ask_nine(rig: &mut Rig) -> String {
+    (100..109).for_each(|ticket| rig.ask(&format!("k{ticket}"), ticket));
+    rig.write()
+}
+
+#[test]
+fn a_server_is_asked_for_a_key_twice_before_commands_are_shared() {
+    let mut rig = proven(63);
+    assert!(ask_nine(&mut rig).starts_with("get k100\r\nget k101\r\n"), "it is too early");
+    for (reply, sharing) in [
+        (&b"VALUE k100 0 1\r\nx\r\nVALUE k100 0 1\r\nx\r\nEND\r\n"[..], Sharing::Proven),
+        (b"VALUE k100 0 1\r\nx\r\nEND\r\n", Sharing::Refused),
+        (b"END\r\n", Sharing::Unknown),
+        (b"SERVER_ERROR\r\n", Sharing::Unknown),
+    ] {
+        let mut rig = proven(64);
+        let out = ask_nine(&mut rig);
+        assert!(out.starts_with("get k100 k100\r\nget k101\r\nget k102\r\n"), "{out}");
+        rig.ask("k108", 200);
+        assert_eq!(rig.write(), "get k108\r\n", "a written look-up is not joined");
+        rig.receive(reply).unwrap();
+        assert_eq!(rig.pipeline.sharing(), sharing);
+        assert_eq!(rig.take().len(), 1, "one ticket, one answer");
+        rig.receive(&b"END\r\n".repeat(9)).unwrap();
+        assert_eq!((rig.take().len(), rig.pipeline.in_flight()), (9, 0));
+        let shared = ask_nine(&mut rig).starts_with("get k100 k101 k102 ");
+        assert_eq!(shared, sharing == Sharing::Proven);
+    }
+}
+
+#[test]
+fn a_server_that_breaks_off_when_asked_for_two_keys_is_not_asked_again() {
+    for reply in [&b""[..], b"VAL", b"VALUE k100 k100 0 1\r\nx\r\nEND\r\n", b"ERROR\r\n"] {
+        let mut rig = proven(64);
+        ask_nine(&mut rig);
+        assert_eq!(rig.pipeline.sharing(), Sharing::Asked);
+        let _ = rig.receive(reply);
+        let failed = rig.fail_all(Failure::Closed);
+        assert_eq!((failed.len(), rig.pipeline.sharing()), (9, Sharing::Refused));
+        assert!(failed.iter().all(|&(_, _, retry)| retry == Retry::Fresh), "{failed:?}");
+    }
+}
+
+/// The look-ups behind the doubled one can still be joined, or are asked for twice: no
+/// ticket goes astray.
+#[test]
+fn tickets_that_join_around_a_doubled_key_all_get_their_answers() {
+    let mut rig = proven(64);
+    (100..109).for_each(|ticket| rig.ask(&format!("k{ticket}"), ticket));
+    let first = String::from_utf8(rig.pipeline.outgoing().to_vec()).unwrap();
+    assert!(first.starts_with("get k100 k100\r\n"), "{first}");
+    (100..109).for_each(|ticket| rig.ask(&format!("k{ticket}"), ticket + 100));
+    rig.pipeline.wrote(first.len());
+    let joined = rig.write();
+    for line in first.lines().chain(joined.lines()) {
+        let values = line.split(' ').skip(1).map(|key| format!("VALUE {key} 0 4\r\n{key}\r\n"));
+        rig.receive(format!("{}END\r\n", values.collect::<String>()).as_bytes()).unwrap();
+    }
+    let answers = rig.take();
+    assert_eq!(answers.len(), 18);
+    assert!(
+        answers.iter().all(|(ticket, page)| *page == format!("k{}", 100 + (ticket - 100) % 100))
+    );
 }

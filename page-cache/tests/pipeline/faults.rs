@@ -1,7 +1,7 @@
 //! Liars, errors, and lost connections.
 
 use page_cache::Failure;
-use page_cache::pipeline::{Retry, Ticket};
+use page_cache::pipeline::{Retry, Sharing, Ticket};
 use page_cache::wire::Protocol;
 
 use crate::rig::{Rig, WIDE, said, sesame};
@@ -130,6 +130,7 @@ fn a_refused_handshake_closes() {
 
 fn twelve() -> Rig {
     let mut rig = Rig::memcached();
+    rig.pipeline.set_sharing(Sharing::Proven);
     for (ticket, key) in ('a'..='l').enumerate() {
         rig.ask(&key.to_string(), ticket as u64);
     }

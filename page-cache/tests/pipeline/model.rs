@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use page_cache::Failure;
-use page_cache::pipeline::{Handshake, Limits, Pipeline, Reply, Retry, Ticket};
+use page_cache::pipeline::{Handshake, Limits, Pipeline, Reply, Retry, Sharing, Ticket};
 use page_cache::wire::Protocol;
 use proptest::prelude::*;
 
@@ -96,6 +96,7 @@ struct Model {
     protocol: Protocol,
     handshake: Handshake,
     pipeline: Pipeline,
+    shares: bool,
     server: Server,
     now: u64,
     versions: Vec<usize>,
@@ -107,12 +108,21 @@ struct Model {
     received: usize,
 }
 
+/// `shares`: the server is known to answer several keys at once; else it is not to be asked,
+/// as that would ask for one key twice, of which the model knows nothing.
+fn pipeline(protocol: Protocol, handshake: &Handshake, shares: bool) -> Pipeline {
+    let mut pipeline = Pipeline::new(protocol, handshake);
+    pipeline.set_sharing(if shares { Sharing::Proven } else { Sharing::Refused });
+    pipeline
+}
+
 type Check = Result<(), TestCaseError>;
 
 impl Model {
-    fn new(protocol: Protocol, handshake: Handshake) -> Self {
+    fn new(protocol: Protocol, handshake: Handshake, shares: bool) -> Self {
         Self {
-            pipeline: Pipeline::new(protocol, &handshake),
+            pipeline: pipeline(protocol, &handshake, shares),
+            shares,
             protocol,
             handshake,
             server: Server::default(),
@@ -342,7 +352,7 @@ impl Model {
         prop_assert_eq!((late, self.pipeline.in_flight()), (0, 0));
         prop_assert_eq!(self.pipeline.outgoing(), b"");
 
-        self.pipeline = Pipeline::new(self.protocol, &self.handshake);
+        self.pipeline = pipeline(self.protocol, &self.handshake, self.shares);
         self.server = Server::default();
         self.received = 0;
         Ok(())
@@ -379,6 +389,7 @@ proptest! {
     #[test]
     fn every_ticket_gets_its_one_right_answer(
         memcached in any::<bool>(),
+        shares in any::<bool>(),
         secret in any::<bool>(),
         ops in ops(),
     ) {
@@ -389,7 +400,7 @@ proptest! {
             },
             false => Handshake::default(),
         };
-        let mut model = Model::new(protocol, handshake);
+        let mut model = Model::new(protocol, handshake, shares);
         for op in &ops {
             model.run(op)?;
         }

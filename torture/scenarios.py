@@ -226,6 +226,15 @@ ALL = [
         smoke=True,
     ),
     Scenario(
+        "memcached-values",
+        "of many keys at once: in another order, repeated, with one for another key; at full load",
+        lying("memcached", "reordered", "repeated", "intruding", "other-key"),
+        hurt=MEMCACHED,
+        seen="ERROR protocol",
+        seconds=(1.0, 8.0),
+        manner=Manner(connections=256, rate=0.0),
+    ),
+    Scenario(
         "redis-unasked",
         "replies with nothing outstanding",
         unasked,

@@ -29,7 +29,15 @@ FAULTS = (
     "other-store",
 )
 LIES = {
-    "memcached": ("other-key", "doubled", "missing", "out-of-memory", "huge-length", "http"),
+    "memcached": (
+        "other-key",
+        "intruding",
+        "doubled",
+        "missing",
+        "out-of-memory",
+        "huge-length",
+        "http",
+    ),
     "redis": ("loading", "noauth", "moved", "huge-length", "unterminated", "http"),
 }
 

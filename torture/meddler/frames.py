@@ -34,16 +34,26 @@ def redis_request(data: bytes) -> Request:
 
 
 def memcached_reply(data: bytes) -> int:
-    """The length of the first reply in the buffer; 0: not yet complete."""
-    end = data.find(b"\r\n")
-    if end < 0:
-        return 0
-    if not data.startswith(b"VALUE "):
-        return end + 2
-    length = int(data[:end].split(b" ")[3])
-    # The value, its CR LF, and `END`.
-    whole = end + 2 + length + 2 + 5
-    return whole if len(data) >= whole else 0
+    """The length of the first reply in the buffer, to one key or to many; 0: not yet complete."""
+    at = 0
+    while True:
+        end = data.find(b"\r\n", at)
+        if end < 0:
+            return 0
+        if not data.startswith(b"VALUE ", at):
+            return end + 2
+        at = end + 2 + int(data[at:end].split(b" ")[3]) + 2
+
+
+def values(reply: bytes) -> list[bytes]:
+    """The values in a reply of memcached, each with its line before it."""
+    found, at = [], 0
+    while reply.startswith(b"VALUE ", at):
+        end = reply.find(b"\r\n", at)
+        behind = end + 2 + int(reply[at:end].split(b" ")[3]) + 2
+        found.append(reply[at:behind])
+        at = behind
+    return found
 
 
 def redis_reply(data: bytes) -> int:

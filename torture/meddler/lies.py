@@ -7,6 +7,8 @@ others are outstanding, so none of these adds or leaves out a whole reply of Red
 from collections.abc import Callable
 from typing import NamedTuple
 
+from .frames import values
+
 #: From the key, its reply, and the last reply that this connection had a value in.
 Tell = Callable[[bytes, bytes, bytes], bytes]
 
@@ -45,6 +47,22 @@ def other_key(key: bytes, reply: bytes, last: bytes) -> bytes:
     return last or reply
 
 
+def reordered(key: bytes, reply: bytes, last: bytes) -> bytes:
+    """The values of many keys, the last one first."""
+    return b"".join(reversed(values(reply))) + b"END\r\n"
+
+
+def repeated(key: bytes, reply: bytes, last: bytes) -> bytes:
+    """The first value of many once more behind the others."""
+    found = values(reply)
+    return b"".join(found + found[:1]) + b"END\r\n"
+
+
+def intruding(key: bytes, reply: bytes, last: bytes) -> bytes:
+    """A value among the others that somebody else has asked for."""
+    return b"".join(values(reply)[:1] + values(last)[:1] + values(reply)[1:]) + b"END\r\n"
+
+
 def doubled(key: bytes, reply: bytes, last: bytes) -> bytes:
     return reply * 2
 
@@ -57,6 +75,9 @@ READONLY = b"-READONLY You can't write against a read only replica.\r\n"
 LIES: dict[str, Lie] = {
     "memcached-other-key": Lie(other_key),
     "memcached-doubled": Lie(doubled),
+    "memcached-reordered": Lie(reordered),
+    "memcached-repeated": Lie(repeated),
+    "memcached-intruding": Lie(intruding),
     "memcached-missing": constant(b""),
     "memcached-out-of-memory": constant(FULL, spoils=False),
     "memcached-error": constant(b"ERROR\r\n"),

@@ -57,7 +57,7 @@ CONF
         rust_page_cache $upstream{$_}[1]://@{[$upstream{$_}[2] // '']}$_ key=raw;
         rust_page_cache_max_size 4k;
         rust_page_cache_connections 1;
-        rust_page_cache_connect_timeout 300ms;
+        rust_page_cache_connect_timeout 800ms;
         rust_page_cache_timeout @{[$_ eq 'silent' ? '300ms' : '5s']};
     }
     location /django/$_ {

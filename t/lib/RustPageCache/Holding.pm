@@ -49,35 +49,37 @@ sub refuse ($self) {
 }
 
 sub serve ($c, $gate) {
-    my ($select, @keys) = IO::Select->new($c->{socket});
+    my ($select, @commands) = IO::Select->new($c->{socket});
     my $sent = -1;
     while (1) {
-        if ($select->can_read(@keys ? 0.02 : undef)) {
+        if ($select->can_read(@commands ? 0.02 : undef)) {
             sysread $c->{socket}, $c->{buffer}, 65_536, length $c->{buffer} or return;
-            while ($c->{buffer} =~ s/\A([^\r\n]*)\r\n//) {
-                $c->note($1);
-                push @keys, $1 =~ s/^gets? //r;
-            }
+            push @commands, arrived($c, $1) while $c->{buffer} =~ s/\A([^\r\n]*)\r\n//;
         }
-        while (@keys && ($keys[0] !~ /hold/ || -e $gate)) {
-            my $key = shift @keys;
-            if   ($key =~ /hold/) { $c->send(rest($key, $sent)) }
-            else                  { $c->send("END\r\n") }
+        while (@commands && (!@{$commands[0]} || -e $gate)) {
+            my ($first, @others) = @{shift @commands};
+            my $rest = defined $first ? substr value($first), $sent < 0 ? 0 : $sent : '';
+            $c->send(join '', $rest, (map { value($_) } @others), "END\r\n");
             $sent = -1;
         }
-        next if !@keys;
-        # The last byte is not dribbled.
-        next if $sent >= LENGTH - 1;
-        $c->send($sent < 0 ? head($keys[0]) : 'x');
-        $sent++;
+        next if !@commands;
+        # All but the last bytes, one by one; at first as many as show whose they are.
+        my $value = value($commands[0][0]);
+        next if $sent >= LENGTH;
+        my $from = $sent < 0 ? 0 : $sent;
+        $sent = $sent < 0 ? length($value) - LENGTH : $sent + 1;
+        $c->send(substr $value, $from, $sent - $from);
     }
 }
 
-sub head ($key) { return "VALUE $key 0 " . LENGTH . "\r\n" }
-
-sub rest ($key, $sent) {
-    my $head = $sent < 0 ? head($key) : '';
-    return $head . 'x' x (LENGTH - ($sent < 0 ? 0 : $sent)) . "\r\nEND\r\n";
+# Writes down each key of a command; those of them that are to be held.
+sub arrived ($c, $line) {
+    my (undef, @keys) = split / /, $line;
+    my %seen;
+    $c->note("get $_") for grep { !$seen{$_}++ } @keys;
+    return [grep { /hold/ } @keys];
 }
+
+sub value ($key) { return "VALUE $key 0 " . LENGTH . "\r\n" . 'x' x LENGTH . "\r\n" }
 
 1;

@@ -12,7 +12,7 @@ use Test::More ();
 
 use RustPageCache::Client;
 use RustPageCache::Ports qw(free_port);
-use RustPageCache::Process qw(wait_until);
+use RustPageCache::Process qw(spawn wait_until);
 
 my ($count, %running) = (0);
 
@@ -36,8 +36,10 @@ sub patient_timeouts ($http) {
 # main => before that; workers => 1; listen => parameters of listen;
 # errors => patterns of the error lines that are expected;
 # default_timeouts => the module's own, bare => without headers that report
+# foreground => as a child of the test, for `daemon off`
 sub start ($class, %options) {
     my $self = $class->prepare(%options);
+    return $self->start_here if $options{foreground};
     my ($status, $output) = $self->run;
     if ($status != 0) {
         Test::More::diag($output, $self->log);
@@ -46,6 +48,14 @@ sub start ($class, %options) {
     $self->{pid} = wait_until(sub { $self->pid }) or die "nginx leaves no pid file\n";
     $running{$self->{pid}} = $self;
     return $self;
+}
+
+sub start_here ($self) {
+    spawn("$self->{prefix}/output", $self->command);
+    $self->{pid} = wait_until(sub { $self->pid });
+    Test::More::diag($self->log) if !$self->{pid};
+    die "nginx leaves no pid file\n" if !$self->{pid};
+    return $running{$self->{pid}} = $self;
 }
 
 # `nginx -t`: (exit code, what it said).
@@ -106,12 +116,15 @@ CONF
     return $self;
 }
 
-sub run ($self, @arguments) {
-    my @command = (
+sub command ($self, @arguments) {
+    return (
         $self->{binary}, '-p', $self->{prefix}, '-c', "$self->{prefix}/conf/nginx.conf",
         '-e', "$self->{prefix}/error.log", @arguments,
     );
-    my $quoted = join ' ', map { "'" . s/'/'\\''/gr . "'" } @command;
+}
+
+sub run ($self, @arguments) {
+    my $quoted = join ' ', map { "'" . s/'/'\\''/gr . "'" } $self->command(@arguments);
     my $output = qx($quoted 2>&1 </dev/null);
     return ($? >> 8, $output);
 }
@@ -128,6 +141,12 @@ sub pid ($self) {
 # The worker processes that are not shutting down.
 sub worker_pids ($self, $master = $self->{pid}) {
     return map { /^\s*(\d+) .*nginx: worker process$/ ? $1 : () }
+        split /\n/, qx(ps -o pid=,args= --ppid $master);
+}
+
+# The workers that are shutting down.
+sub leaving ($self, $master = $self->{pid}) {
+    return map { /^\s*(\d+) .*nginx: worker process is shutting down$/ ? $1 : () }
         split /\n/, qx(ps -o pid=,args= --ppid $master);
 }
 
@@ -193,6 +212,14 @@ sub reload ($self) {
     return $new;
 }
 
+# Another master has taken over (USR2).
+sub succeed ($self, $pid) {
+    delete $running{$self->{pid}};
+    $running{$pid} = $self;
+    $self->{pid} = $pid;
+    return;
+}
+
 # QUIT; true if it ended by itself.
 sub quit ($self, $signal = 'QUIT') {
     my $pid = delete $self->{pid} or return 1;
@@ -220,7 +247,12 @@ sub alive ($pid) {
 }
 
 sub stop_all ($class) {
-    $_->quit('TERM') for values %running;
+    for my $nginx (values %running) {
+        # A test may have ended between two masters.
+        my $second = $nginx->pid;
+        kill 'TERM', $second if $second && $second != $nginx->{pid};
+        $nginx->quit('TERM');
+    }
     return;
 }
 

@@ -17,7 +17,7 @@ plan skip_all => 'the balancer writes its books to the debug log; this nginx has
     if qx(@{[nginx_binary]} -V 2>&1) !~ /--with-debug/;
 
 my ($closed, $closed2) = (free_port, free_port);
-my $closing = fake_memcached(sub ($c, $key) { $c->close });
+my ($closing, $closing2) = map { fake_memcached(sub ($c, $key) { $c->close }) } 1, 2;
 my $silent  = fake_memcached(sub ($c, $key) { $c->stall });
 my $babbles = fake_memcached(sub ($c, $key) { $c->send("BABBLE\r\n")->stall });
 my $locked  = fake_redis(sub ($c, $key) { }, handshake => sub ($c, @) { $c->stall });
@@ -34,6 +34,7 @@ my %upstream = (
     'refused'   => ["server 127.0.0.1:$closed; server $good;", 'memcached'],
     'unfailing' => ["server 127.0.0.1:$closed2 max_fails=0; server $good;", 'memcached'],
     'closing'   => ["server @{[$closing->address]}; server $good;", 'memcached'],
+    'again'     => ["server @{[$closing2->address]} max_fails=0; server $good;", 'memcached'],
     'silent'    => ["server @{[$silent->address]}; server $good;", 'memcached'],
     'babbles'   => ["server @{[$babbles->address]}; server $good;", 'memcached'],
     'slow'      => ["server @{[$slow->address]}; server $good;", 'memcached'],
@@ -90,6 +91,9 @@ my @rows = (
     ['the other one in turn', '/unfailing/page', 'HIT', 'get 2', 'fine 2'],
     ['left out by the module', '/unfailing/page', 'HIT', 'get 2', 'fine 2', 'get 1', 'fine 1'],
     ['closes twice', '/closing/page', 'ERROR closed', 'get 2', 'failed 2'],
+    ['closes, max_fails=0', '/again/page', 'ERROR closed', 'get 2', 'failed 2'],
+    ['the other one meanwhile', '/again/page', 'MISS absent', 'get 2', 'fine 2'],
+    ['closes, and is left alone', '/again/page', 'MISS absent', 'get 2', 'failed 2', @fine],
     ['silent', '/silent/page', 'ERROR timeout', 'get 2', 'failed 2'],
     ['babbles', '/babbles/page', 'ERROR protocol', 'get 2', 'fine 2'],
     ['does not let us in', '/locked/page', 'HIT', 'get 2', 'failed 2', 'get 1', 'fine 1'],

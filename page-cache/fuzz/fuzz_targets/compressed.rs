@@ -2,11 +2,9 @@
 //! more than it may.
 #![no_main]
 
-use std::rc::Rc;
-
 use libfuzzer_sys::fuzz_target;
-use page_cache::page::django::{DjangoOptions, decode};
-use page_cache::pipeline::Value;
+use page_cache::page::django::{DjangoOptions, decode, header_list};
+use page_cache_fuzz::{check_page, value};
 
 /// zlib by its flag, gzip, xz, zstd, LZ4.
 const STARTS: [&[u8]; 5] =
@@ -16,9 +14,10 @@ fuzz_target!(|bytes: &[u8]| {
     let Some((&which, rest)) = bytes.split_first() else { return };
     let Some(start) = STARTS.get(usize::from(which)) else { return };
     let flags = if start.is_empty() { 9 } else { 1 };
-    let value = Rc::new(Value { flags: Some(flags), bytes: [start, rest].concat() });
+    let value = value(Some(flags), &[start, rest].concat());
     let options = DjangoOptions { max_size: 64 << 10, gzip_flag: 0 };
     if let Ok(page) = decode(&value, &options) {
-        assert!(page.body.len() <= options.max_size);
+        check_page(&page, options.max_size);
     }
+    let _ = header_list(&value, &options);
 });

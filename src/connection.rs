@@ -299,6 +299,8 @@ impl Connection {
             }
             drop(own);
             for (ticket, why, retry) in failed {
+                // A worker that nginx is emptying (worker_shutdown_timeout) opens nothing new.
+                let retry = if is_fault { retry } else { Retry::No };
                 store::connection_failed(ticket, why, retry);
             }
         }

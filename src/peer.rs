@@ -5,11 +5,12 @@
 //! `ngx_http_upstream_init_request`).
 
 use std::mem;
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 use ngx::ffi::*;
 use page_cache::Failure;
 
+use crate::store;
 use crate::sys::{self, code};
 
 /// The balancer's state for one key of one request.
@@ -38,14 +39,7 @@ impl Peer {
         r: *mut ngx_http_request_t,
         us: *mut ngx_http_upstream_srv_conf_t,
     ) -> Result<Self, Failure> {
-        // SAFETY: the pool is the live request's; the result is checked.
-        let upstream = unsafe {
-            ngx_pcalloc((*r).pool, mem::size_of::<ngx_http_upstream_t>())
-                .cast::<ngx_http_upstream_t>()
-        };
-        if upstream.is_null() {
-            return Err(Failure::Memory);
-        }
+        let upstream = store::take_upstream().ok_or(Failure::Memory)?.as_ptr();
         let mut peer = Self { r, upstream, held: false };
         // SAFETY: `peer.init` is set for every upstream once the configuration has been read.
         let ready = unsafe {
@@ -72,7 +66,7 @@ impl Peer {
     pub fn pick(&mut self) -> Result<(), Failure> {
         self.give_back(Verdict::Fine);
         let upstream = self.upstream;
-        // SAFETY: `upstream` lives in the request's pool.
+        // SAFETY: `upstream` is ours until the peer is dropped.
         let pc = unsafe { &raw mut (*upstream).peer };
         // SAFETY: `peer.init` set `get`.
         let picked = self.borrowing(|_| unsafe {
@@ -114,7 +108,7 @@ impl Peer {
 
     /// Whether the balancer has another server to try.
     pub fn has_more(&self) -> bool {
-        // SAFETY: `upstream` lives in the request's pool.
+        // SAFETY: `upstream` is ours until the peer is dropped.
         unsafe { (*self.upstream).peer.tries > 0 }
     }
 
@@ -149,6 +143,9 @@ impl Peer {
 impl Drop for Peer {
     fn drop(&mut self) {
         self.give_back(Verdict::Fine);
+        if let Some(upstream) = NonNull::new(self.upstream) {
+            store::return_upstream(upstream);
+        }
     }
 }
 

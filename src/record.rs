@@ -15,6 +15,7 @@ use page_cache::lookup::conversation::Lookup;
 use page_cache::page::{Page, Refusal};
 use page_cache::pipeline::Ticket;
 use page_cache::{Failure, Miss, Outcome};
+use smallvec::SmallVec;
 
 use crate::conf::LocConf;
 use crate::peer::Peer;
@@ -34,10 +35,11 @@ pub enum Progress {
     Spent,
 }
 
-/// One key that was asked for.
+/// One key that was asked for. It stays for the variables when all is over.
 struct Ask {
     key: CacheKey,
-    /// Absent while it is picking: balancing methods evaluate variables, which read the record.
+    /// Absent while it is picking: balancing methods evaluate variables, which read the record;
+    /// and when it is over.
     peer: Option<Peer>,
     ticket: Option<Ticket>,
     server: *mut Server,
@@ -56,9 +58,11 @@ pub struct Record {
     parked: bool,
     event: ngx_event_t,
     lookup: Option<Lookup>,
-    asks: Vec<Ask>,
-    key: Vec<u8>,
-    store: Vec<u8>,
+    asks: SmallVec<[Ask; 2]>,
+    /// Which of the keys is shown: the one that answered, else the last one asked for.
+    shown: Option<usize>,
+    /// The server asked last, or that answered.
+    server: *const Server,
     /// Milliseconds of [`sys::now`].
     started: u64,
     finished: Option<u64>,
@@ -89,9 +93,9 @@ impl Record {
                 parked: false,
                 event: mem::zeroed(),
                 lookup: None,
-                asks: Vec::new(),
-                key: Vec::new(),
-                store: Vec::new(),
+                asks: SmallVec::new(),
+                shown: None,
+                server: ptr::null(),
                 started: sys::now(),
                 finished: None,
             });
@@ -148,12 +152,14 @@ impl Record {
 
     /// The key that answered, else the last one asked for.
     pub fn key(&self) -> &[u8] {
-        &self.key
+        let shown = self.shown.and_then(|shown| self.asks.get(shown));
+        shown.map_or(b"", |ask| ask.key.as_bytes())
     }
 
     /// Printable address of the server asked.
     pub fn store(&self) -> &[u8] {
-        &self.store
+        // SAFETY: servers live as long as the worker.
+        unsafe { self.server.as_ref() }.map_or(b"", Server::name)
     }
 
     /// Milliseconds spent looking up; `None` if nothing was, or is not over.
@@ -210,11 +216,12 @@ impl Record {
 
     /// Gives up whatever is still under way.
     pub fn abandon(&mut self) {
-        for ask in self.asks.drain(..) {
-            if let Some(ticket) = ask.ticket {
+        for ask in &mut self.asks {
+            if let Some(ticket) = ask.ticket.take() {
                 store::cancel(ticket);
             }
-            // Dropping the ask gives its server back to the balancer.
+            // This gives its server back to the balancer.
+            ask.peer = None;
         }
         self.lookup = None;
     }
@@ -267,8 +274,8 @@ impl Record {
             level,
             log,
             "rust_page_cache: the value of \"{}\" at {} {what}",
-            self.key.escape_ascii(),
-            self.store.escape_ascii()
+            self.key().escape_ascii(),
+            self.store().escape_ascii()
         );
     }
 }

@@ -5,10 +5,11 @@ use std::ptr;
 
 use ngx::ffi::*;
 use page_cache::directive::Format;
-use page_cache::page::{self, Page, age};
+use page_cache::page::{Page, age};
 
 use crate::conf::LocConf;
 use crate::headers;
+use crate::store;
 use crate::sys::{self, code};
 
 /// Serves `page`. The result is for `ngx_http_finalize_request`; `None` when memory is short:
@@ -107,7 +108,7 @@ unsafe fn set_headers(r: *mut ngx_http_request_t, page: &Page, conf: &LocConf) -
         }
         let is_ok = u32::from(page.status) == NGX_HTTP_OK;
         if conf.etag != 0 && is_ok && (*r).headers_out.etag.is_null() {
-            let tag = page::etag(page.body.as_slice());
+            let tag = store::etag(&page.body);
             let tag = sys::copy_to_pool((*r).pool, &tag)?;
             (*r).headers_out.etag = headers::push(r, sys::str_of(b"ETag"), tag)?;
         }

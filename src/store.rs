@@ -4,8 +4,10 @@ use std::mem;
 use std::ptr::NonNull;
 use std::rc::Rc;
 
+use ngx::ffi::*;
 use page_cache::Failure;
 use page_cache::breaker::LogLimit;
+use page_cache::page::{Body, ETag, Tags};
 use page_cache::pipeline::{Handshake, Reply, Retry, Ticket};
 use page_cache::wire::Protocol;
 
@@ -15,12 +17,20 @@ use crate::server::{self, Server};
 use crate::sys;
 use crate::ticket::Tickets;
 
+/// So many upstream structures are kept for the next look-ups.
+const UPSTREAMS: usize = 64;
+
 /// What one worker process knows. nginx's workers are single-threaded, and only they come here.
 struct Worker {
     servers: Vec<*mut Server>,
     tickets: Tickets,
     /// Reused between reads.
     scratch: Vec<(Ticket, Reply)>,
+    /// Stand-ins for `r->upstream` that nobody uses now. They are a kilobyte each: in the pools
+    /// of parked requests they would make these a third larger.
+    upstreams: Vec<NonNull<ngx_http_upstream_t>>,
+    /// The ETag computed last.
+    tags: Tags,
     complaints: Option<LogLimit>,
     /// The hint about pickled values was logged.
     hinted: bool,
@@ -34,6 +44,8 @@ impl Worker {
             servers: Vec::new(),
             tickets: Tickets::new(),
             scratch: Vec::new(),
+            upstreams: Vec::new(),
+            tags: Tags::new(),
             complaints: None,
             hinted: false,
         }
@@ -126,6 +138,42 @@ pub fn return_scratch(scratch: Vec<(Ticket, Reply)>) {
     unsafe { (*worker()).scratch = scratch };
 }
 
+/// A zeroed upstream structure; give it back with [`return_upstream`]. `None` when memory is short.
+pub fn take_upstream() -> Option<NonNull<ngx_http_upstream_t>> {
+    // SAFETY: single-threaded; those kept are allocated, in nobody's hands, and plain C data.
+    unsafe {
+        let kept = &raw mut (*worker()).upstreams;
+        if let Some(upstream) = (*kept).pop() {
+            upstream.write_bytes(0, 1);
+            return Some(upstream);
+        }
+        let size = mem::size_of::<ngx_http_upstream_t>();
+        NonNull::new(ngx_calloc(size, sys::cycle_log()).cast())
+    }
+}
+
+/// The counterpart of [`take_upstream`].
+pub fn return_upstream(upstream: NonNull<ngx_http_upstream_t>) {
+    // SAFETY: single-threaded; it came from ngx_calloc, and its peer is gone.
+    unsafe {
+        let kept = &raw mut (*worker()).upstreams;
+        if (*kept).len() < UPSTREAMS && (*kept).try_reserve(1).is_ok() {
+            (*kept).push(upstream);
+        } else {
+            libc::free(upstream.as_ptr().cast());
+        }
+    }
+}
+
+/// The ETag of a page that has none of its own.
+pub fn etag(body: &Body) -> ETag {
+    // SAFETY: single-threaded; computing a hash calls nothing of ours.
+    unsafe {
+        let tags = &raw mut (*worker()).tags;
+        (*tags).of(body)
+    }
+}
+
 /// Whether a line about one key may be logged now: at most one a second.
 pub fn may_complain() -> Option<String> {
     // SAFETY: as `take_scratch`.
@@ -152,6 +200,9 @@ pub unsafe fn close_all() {
         (*worker()).tickets = Tickets::new();
         for server in mem::take(&mut (*worker()).servers) {
             Server::end(server);
+        }
+        for upstream in mem::take(&mut (*worker()).upstreams) {
+            libc::free(upstream.as_ptr().cast());
         }
         *worker() = Worker::new();
     }

@@ -19,6 +19,7 @@
 
 pub mod breaker;
 pub mod directive;
+mod hash;
 pub mod key;
 pub mod lookup;
 pub mod outcome;

@@ -20,7 +20,7 @@
 //!   so nobody gets a value that was read before it asked.
 //! - Memory is bounded: 65,536 look-ups, 16 MiB of keys, as much to be written, a
 //!   64 KiB buffer to read into, two values, never over the limit of their look-ups,
-//!   in progress, and 512 KiB for values to come.
+//!   in progress, and 2 MiB for values to come.
 //! - After a fault nothing is sent, decoded or accepted any more.
 
 mod inbox;
@@ -45,7 +45,7 @@ const DRAINED: u64 = 1024 * 1024;
 
 /// Values of ordinary size whose memory is used again once nobody holds them: so many, of
 /// at most so many bytes. An allocation of that size costs more than the look-up around it.
-const SPARES: usize = 32;
+const SPARES: usize = 128;
 const SPARE_BYTES: usize = 16 * 1024;
 
 /// Takes the answers to tickets.

@@ -52,11 +52,18 @@ impl Record {
             };
             let first = (*p).asks.len();
             for key in keys {
-                (*p).note_key(key.as_bytes());
+                if (*p).asks.try_reserve(1).is_err() {
+                    return (*p).decide(Failure::Memory.into(), None);
+                }
+                // First, since a balancer may go by $rust_page_cache_key.
+                let (server, i) = (ptr::null_mut(), (*p).asks.len());
+                (*p).shown = Some(i);
+                (*p).asks.push(Ask { key, peer: None, ticket: None, server, retried: false });
                 match Peer::new((*p).r, upstream) {
                     Ok(peer) => {
-                        let (server, peer) = (ptr::null_mut(), Some(peer));
-                        (*p).asks.push(Ask { key, peer, ticket: None, server, retried: false });
+                        if let Some(ask) = (*p).ask_mut(i) {
+                            ask.peer = Some(peer);
+                        }
                     }
                     Err(why) => return (*p).decide(why.into(), None),
                 }
@@ -75,18 +82,6 @@ impl Record {
         self.asks.get_mut(i)
     }
 
-    /// The key that was asked for last, or that answered.
-    fn note_key(&mut self, key: &[u8]) {
-        self.key.clear();
-        self.key.extend_from_slice(key);
-    }
-
-    /// The server that was asked last, or that answered.
-    fn note_store(&mut self, name: &[u8]) {
-        self.store.clear();
-        self.store.extend_from_slice(name);
-    }
-
     /// Gives the server of the `i`th key back to the balancer.
     fn give_back(&mut self, i: usize, verdict: Verdict) {
         if let Some(peer) = self.asks.get_mut(i).and_then(|ask| ask.peer.as_mut()) {
@@ -98,14 +93,11 @@ impl Record {
     fn conclude(&mut self, result: Result<Page, Refusal>) {
         match result {
             Ok(page) => {
-                let lookup = self.lookup.as_ref();
-                let ask = lookup.and_then(Lookup::key_of_page).and_then(|i| self.asks.get(i));
-                let found = ask.map(|ask| (ask.key.as_bytes().to_vec(), ask.server));
-                if let Some((key, server)) = found {
-                    self.note_key(&key);
-                    if !server.is_null() {
-                        // SAFETY: servers outlive requests.
-                        self.note_store(unsafe { (*server).name() });
+                let found = self.lookup.as_ref().and_then(Lookup::key_of_page);
+                if let Some(ask) = found.and_then(|i| self.asks.get(i)) {
+                    self.shown = found;
+                    if !ask.server.is_null() {
+                        self.server = ask.server;
                     }
                 }
                 self.decide(Outcome::Hit, Some(page));
@@ -164,7 +156,7 @@ impl Record {
                     verdict_so_far = Verdict::Fine;
                 }
                 let server = store::server_of(peer, site.protocol, &site.handshake)?;
-                (*p).note_store(peer.name());
+                (*p).server = server;
                 if (*server).is_up() {
                     let ask = (*p).ask_mut(i).ok_or(Failure::Down)?;
                     ask.server = server;

@@ -2,13 +2,29 @@
 //! list of headers that the page of a URI varies on, under the other the page.
 
 use super::recipe::{concat, md5_hex};
-use super::{CacheKey, NoKey};
+use super::{CacheKey, NoKey, check_length};
 use crate::outcome::Failure;
 use crate::wire::Protocol;
 
-/// May stand in a URI as it is: `iri_to_uri()`'s safe characters.
+/// What may stand in a URI as it is: `iri_to_uri()`'s safe characters.
+const IRI_SAFE: [bool; 256] = {
+    let mut safe = [false; 256];
+    let others = b"/#%[]=:;$&()+,!?*@'~-_.";
+    let mut byte = 0;
+    while byte < 256 {
+        safe[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let mut at = 0;
+    while at < others.len() {
+        safe[others[at] as usize] = true;
+        at += 1;
+    }
+    safe
+};
+
 fn is_iri_safe(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"/#%[]=:;$&()+,!?*@'~-_.".contains(&byte)
+    IRI_SAFE.get(usize::from(byte)).is_some_and(|&safe| safe)
 }
 
 /// The absolute URI of a request: `HttpRequest.build_absolute_uri()` for a path without dot
@@ -76,11 +92,16 @@ pub struct KeyParts<'a> {
 pub struct DjangoKeys {
     protocol: Protocol,
     header: CacheKey,
-    /// Up to the method, and between the method and the digest, and what follows it.
-    head: Vec<u8>,
-    uri: [u8; 32],
-    suffix: Vec<u8>,
+    /// Lengths of what the keys begin with, and of the prefix, in bytes: the key of a page is
+    /// made of that of its header list.
+    namespace: usize,
+    prefix: usize,
 }
+
+const HEADER: &[u8] = b"views.decorators.cache.cache_header.";
+const PAGE: &[u8] = b"views.decorators.cache.cache_page.";
+/// Length of a digest in hex.
+const HEX: usize = 32;
 
 impl DjangoKeys {
     /// Makes the key of the header list, and checks that the store can take those of pages.
@@ -89,24 +110,26 @@ impl DjangoKeys {
     /// [`NoKey::Illegal`] if the store cannot take them: Django has not stored anything then;
     /// [`NoKey::Memory`].
     pub fn new(protocol: Protocol, parts: &KeyParts<'_>) -> Result<Self, NoKey> {
-        let uri = md5_hex(&[parts.uri]);
+        let KeyParts { namespace, prefix, uri, lang, timezone } = *parts;
+        let uri = md5_hex(&[uri]);
         let dot = |part: &[u8]| if part.is_empty() { &b""[..] } else { b"." };
-        let suffix = concat(&[dot(parts.lang), parts.lang, dot(parts.timezone), parts.timezone])?;
+        let (before_lang, before_zone) = (dot(lang), dot(timezone));
         let header = concat(&[
-            parts.namespace,
-            b"views.decorators.cache.cache_header.",
-            parts.prefix,
+            namespace,
+            HEADER,
+            prefix,
             b".",
             &uri,
-            &suffix,
+            before_lang,
+            lang,
+            before_zone,
+            timezone,
         ])?;
-        let head =
-            concat(&[parts.namespace, b"views.decorators.cache.cache_page.", parts.prefix, b"."])?;
         let header = CacheKey::new(protocol, header)?;
-        let keys = Self { protocol, header, head, uri, suffix };
         // The key of a page is longer than that of its header list.
-        keys.page(PageMethod::Get, &[b'0'; 32])?;
-        Ok(keys)
+        let page = header.as_bytes().len() - HEADER.len() + PAGE.len() + b"GET..".len() + HEX;
+        check_length(protocol, page)?;
+        Ok(Self { protocol, header, namespace: namespace.len(), prefix: prefix.len() })
     }
 
     /// The key of the header list.
@@ -123,7 +146,15 @@ impl DjangoKeys {
             PageMethod::Get => b"GET",
             PageMethod::Head => b"HEAD",
         };
-        let bytes = concat(&[&self.head, method, b".", &self.uri, b".", digest, &self.suffix])?;
-        Ok(CacheKey::new(self.protocol, bytes)?)
+        let (namespace, rest) = split(self.header.as_bytes(), self.namespace);
+        let (_, rest) = split(rest, HEADER.len());
+        let (prefix, rest) = split(rest, self.prefix + 1);
+        let (uri, suffix) = split(rest, HEX);
+        let key = concat(&[namespace, PAGE, prefix, method, b".", uri, b".", digest, suffix])?;
+        Ok(CacheKey::new(self.protocol, key)?)
     }
+}
+
+fn split(bytes: &[u8], at: usize) -> (&[u8], &[u8]) {
+    bytes.split_at_checked(at).unwrap_or((bytes, b""))
 }

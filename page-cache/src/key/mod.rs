@@ -13,8 +13,10 @@ pub mod vary;
 
 use std::fmt;
 
+use smallvec::SmallVec;
+
 use crate::outcome::{Bypass, Failure, Outcome};
-use crate::wire::Protocol;
+use crate::wire::{Protocol, memcached};
 
 pub use full_path::full_path;
 pub use recipe::Recipe;
@@ -26,9 +28,12 @@ pub const MEMCACHED_KEY_MAX: usize = 250;
 /// request line never gets near this.
 pub const REDIS_KEY_MAX: usize = 64 * 1024;
 
+/// Bytes of a key. Those of an ordinary one take no allocation.
+pub type KeyBytes = SmallVec<[u8; 128]>;
+
 /// A key that its store can take: nothing has to be escaped or checked again.
 #[derive(Clone, Eq, Hash, PartialEq)]
-pub struct CacheKey(Vec<u8>);
+pub struct CacheKey(KeyBytes);
 
 /// Why a store cannot take a key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -84,15 +89,10 @@ impl CacheKey {
     /// # Errors
     /// memcached: empty, over [`MEMCACHED_KEY_MAX`] bytes, or a byte `<= 0x20` or `0x7f`
     /// (what Django's `memcache_key_warnings()` warns about). Redis: over [`REDIS_KEY_MAX`].
-    pub fn new(protocol: Protocol, bytes: Vec<u8>) -> Result<Self, IllegalKey> {
-        let max = match protocol {
-            Protocol::Memcached => MEMCACHED_KEY_MAX,
-            Protocol::Redis => REDIS_KEY_MAX,
-        };
-        if bytes.len() > max {
-            return Err(IllegalKey::TooLong { len: bytes.len(), max });
-        }
-        if protocol == Protocol::Memcached {
+    pub fn new(protocol: Protocol, bytes: impl Into<KeyBytes>) -> Result<Self, IllegalKey> {
+        let bytes = bytes.into();
+        check_length(protocol, bytes.len())?;
+        if protocol == Protocol::Memcached && !memcached::accepts(&bytes) {
             if bytes.is_empty() {
                 return Err(IllegalKey::Empty);
             }
@@ -114,11 +114,20 @@ impl CacheKey {
     /// # Errors
     /// [`Failure::Memory`].
     pub fn try_clone(&self) -> Result<Self, Failure> {
-        let mut bytes = Vec::new();
+        let mut bytes = KeyBytes::new();
         bytes.try_reserve_exact(self.0.len()).map_err(|_| Failure::Memory)?;
         bytes.extend_from_slice(&self.0);
         Ok(Self(bytes))
     }
+}
+
+/// Whether a store takes keys of so many bytes.
+fn check_length(protocol: Protocol, len: usize) -> Result<(), IllegalKey> {
+    let max = match protocol {
+        Protocol::Memcached => MEMCACHED_KEY_MAX,
+        Protocol::Redis => REDIS_KEY_MAX,
+    };
+    if len > max { Err(IllegalKey::TooLong { len, max }) } else { Ok(()) }
 }
 
 impl AsRef<[u8]> for CacheKey {

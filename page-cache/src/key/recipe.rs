@@ -6,7 +6,7 @@ use md5::{Digest, Md5};
 
 use super::django::default_uri;
 use super::full_path::full_path;
-use super::{CacheKey, NoKey, lower_hex};
+use super::{CacheKey, KeyBytes, NoKey, lower_hex};
 use crate::outcome::Failure;
 use crate::request::Target;
 use crate::wire::Protocol;
@@ -54,7 +54,8 @@ impl Recipe {
         }
     }
 
-    /// The key of a page, for a store that speaks `protocol`. One exact allocation.
+    /// The key of a page, for a store that speaks `protocol`. At most one
+    /// exact allocation.
     ///
     /// # Errors
     /// [`NoKey::Illegal`] if the store cannot take it, [`NoKey::Memory`], and
@@ -86,8 +87,8 @@ pub(super) fn md5_hex(parts: &[&[u8]]) -> [u8; 32] {
 }
 
 /// The parts, one behind the other.
-pub(super) fn concat(parts: &[&[u8]]) -> Result<Vec<u8>, NoKey> {
-    let mut bytes = Vec::new();
+pub(super) fn concat(parts: &[&[u8]]) -> Result<KeyBytes, NoKey> {
+    let mut bytes = KeyBytes::new();
     let len = parts.iter().map(|part| part.len()).sum();
     bytes.try_reserve_exact(len).map_err(|_| NoKey::Memory)?;
     for part in parts {

@@ -13,6 +13,8 @@
 
 use std::rc::Rc;
 
+use smallvec::SmallVec;
+
 use super::memory::Memory;
 use crate::key::django::PageMethod;
 use crate::key::vary::{Forms, NoDigest, RequestHeaders, vary_digests};
@@ -33,12 +35,15 @@ pub enum Answer {
     Absent,
 }
 
+/// Keys to ask for. Two, as many as Django usually needs, take no allocation.
+pub type Keys = SmallVec<[CacheKey; 2]>;
+
 /// What to do next.
 #[derive(Debug)]
 pub enum Step {
     /// Ask for these keys, all at once. Keys are numbered from 0 in the order in which they
     /// are asked for, over the whole conversation.
-    Ask(Vec<CacheKey>),
+    Ask(Keys),
     /// More answers have to come.
     Wait,
     /// The conversation is over: a page, or why there is none. Answers that are still to come
@@ -50,7 +55,7 @@ pub enum Step {
 #[derive(Debug)]
 pub struct Lookup {
     plan: Plan,
-    asked: Vec<Asked>,
+    asked: SmallVec<[Asked; 2]>,
     /// The header list that came back, once it has.
     list: Option<Rc<HeaderList>>,
     /// The list by which pages have been asked for before.
@@ -112,7 +117,7 @@ impl Lookup {
     ) -> (Self, Step) {
         let mut lookup = Self {
             plan,
-            asked: Vec::new(),
+            asked: SmallVec::new(),
             list: None,
             guess: None,
             probed: false,
@@ -180,7 +185,7 @@ impl Lookup {
             Plan::Key { key, .. } => key.try_clone()?,
             Plan::Django(plan) => plan.keys.header().try_clone()?,
         };
-        let mut keys = Vec::new();
+        let mut keys = Keys::new();
         match &self.plan {
             Plan::Key { .. } => {
                 let what = What::Page { method: PageMethod::Get, forms: Forms::ALL };
@@ -215,6 +220,11 @@ impl Lookup {
             memory.forget(plan.keys.header());
             return Err(Miss::Absent.into());
         };
+        if let Some(guess) = self.guess.as_ref().filter(|guess| guess.was_read_from(value)) {
+            // It lies there as it did: what it says is known.
+            self.list = Some(Rc::clone(guess));
+            return self.weigh(memory, headers, now);
+        }
         let list = match django::header_list(value, &plan.reading.django()) {
             Ok(list) => Rc::new(list),
             Err(why) => {
@@ -233,7 +243,7 @@ impl Lookup {
             }
         }
         let wanted = plan.wanted(memory);
-        let mut keys = Vec::new();
+        let mut keys = Keys::new();
         self.ask_pages(&mut keys, &list, headers, wanted, Forms::NONE)?;
         Ok(Step::Ask(keys))
     }
@@ -294,7 +304,7 @@ impl Lookup {
         if !memory.may_probe(now) {
             return Err(Miss::Absent.into());
         }
-        let mut keys = Vec::new();
+        let mut keys = Keys::new();
         self.ask_pages(&mut keys, &list, headers, Forms::ALL, tried)?;
         if keys.is_empty() { Err(Miss::Absent.into()) } else { Ok(Step::Ask(keys)) }
     }
@@ -303,7 +313,7 @@ impl Lookup {
     /// that have been tried: GET's first, as Django does for HEAD too.
     fn ask_pages(
         &mut self,
-        keys: &mut Vec<CacheKey>,
+        keys: &mut Keys,
         list: &HeaderList,
         headers: &dyn RequestHeaders,
         wanted: Forms,
@@ -333,7 +343,7 @@ impl Lookup {
         Ok(())
     }
 
-    fn ask(&mut self, keys: &mut Vec<CacheKey>, key: CacheKey, what: What) -> Result<(), Failure> {
+    fn ask(&mut self, keys: &mut Keys, key: CacheKey, what: What) -> Result<(), Failure> {
         keys.try_reserve(1).map_err(|_| Failure::Memory)?;
         self.asked.try_reserve(1).map_err(|_| Failure::Memory)?;
         keys.push(key);

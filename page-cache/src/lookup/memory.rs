@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::mem;
 use std::rc::Rc;
 
+use crate::hash::BuildGiven;
 use crate::key::CacheKey;
 use crate::key::vary::Forms;
 use crate::page::django::HeaderList;
@@ -13,6 +14,9 @@ use crate::page::django::HeaderList;
 const LISTS_MAX: usize = 2048;
 /// A longer list is not remembered, so that a location keeps at most 4 MiB of them.
 const LIST_BYTES_MAX: usize = 1024;
+/// So many lists in a row that are equal make a usual one, which is guessed where nothing is
+/// remembered.
+const USUAL: u8 = 8;
 /// How long a generation lasts, in milliseconds. A list changes only when the application
 /// does, and the hint is checked: the time only lets the lists of pages go that nobody asks
 /// for any more.
@@ -25,8 +29,11 @@ const PROBE_MS: u64 = 1000;
 #[derive(Debug)]
 pub struct Memory {
     /// Header lists by a hash of their keys.
-    young: HashMap<u128, Rc<HeaderList>>,
-    old: HashMap<u128, Rc<HeaderList>>,
+    young: HashMap<u128, Rc<HeaderList>, BuildGiven>,
+    old: HashMap<u128, Rc<HeaderList>, BuildGiven>,
+    /// The list that was heard last, and how often in a row.
+    last: Option<Rc<HeaderList>>,
+    repeated: u8,
     /// When `young` was begun, in milliseconds of the owner's clock.
     begun: u64,
     /// The forms of the Vary digest that the site may be using.
@@ -38,8 +45,10 @@ pub struct Memory {
 impl Default for Memory {
     fn default() -> Self {
         Self {
-            young: HashMap::new(),
-            old: HashMap::new(),
+            young: HashMap::default(),
+            old: HashMap::default(),
+            last: None,
+            repeated: 0,
             begun: 0,
             forms: Forms::ALL,
             probed: None,
@@ -63,22 +72,37 @@ impl Memory {
         self.len() == 0
     }
 
-    /// The list that lay under `key` when it was last looked at.
+    /// The list that lay under `key` when it was last looked at; if that is not known, the one
+    /// that all pages of this site seem to have.
     pub(super) fn list(&mut self, key: &CacheKey, now: u64) -> Option<Rc<HeaderList>> {
         self.age(now);
         let hash = hash(key);
         if let Some(list) = self.young.get(&hash) {
             return Some(Rc::clone(list));
         }
-        let list = self.old.remove(&hash)?;
-        self.insert(hash, Rc::clone(&list), now);
-        Some(list)
+        if let Some(list) = self.old.remove(&hash) {
+            self.insert(hash, Rc::clone(&list), now);
+            return Some(list);
+        }
+        self.usual().cloned()
+    }
+
+    fn usual(&self) -> Option<&Rc<HeaderList>> {
+        self.last.as_ref().filter(|_| self.repeated >= USUAL)
     }
 
     /// Remembers the list under `key`; without memory to spare it is forgotten at once.
     pub(super) fn remember(&mut self, key: &CacheKey, list: &Rc<HeaderList>, now: u64) {
         self.age(now);
-        if list.held() <= LIST_BYTES_MAX {
+        if self.last.as_ref() == Some(list) {
+            self.repeated = self.repeated.saturating_add(1);
+        } else {
+            (self.last, self.repeated) = (Some(Rc::clone(list)), 0);
+        }
+        if self.usual().is_some() {
+            // It would be guessed anyway.
+            self.forget(key);
+        } else if list.held() <= LIST_BYTES_MAX {
             self.insert(hash(key), Rc::clone(list), now);
         } else {
             self.forget(key);

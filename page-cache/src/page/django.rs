@@ -55,7 +55,9 @@ pub fn decode(value: &Rc<Value>, options: &DjangoOptions) -> Result<Page, Reject
 pub fn header_list(value: &Rc<Value>, options: &DjangoOptions) -> Result<HeaderList, Rejection> {
     let pickle = open(value, options)?;
     let tree = pickle::load(&pickle)?;
-    header_list::read(&tree, &Pickle::of(&pickle))
+    let mut list = header_list::read(&tree, &Pickle::of(&pickle))?;
+    list.keep(value);
+    Ok(list)
 }
 
 /// A pickle: its bytes, and who owns them.

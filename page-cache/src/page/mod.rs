@@ -100,6 +100,16 @@ impl Body {
         self.as_slice().is_empty()
     }
 
+    /// Whether these are not only equal bytes but the very same.
+    fn is_the_same(&self, other: &Self) -> bool {
+        let owner = match (&self.owner, &other.owner) {
+            (Owner::Stored(own), Owner::Stored(other)) => Rc::ptr_eq(own, other),
+            (Owner::Inflated(own), Owner::Inflated(other)) => Rc::ptr_eq(own, other),
+            _ => false,
+        };
+        owner && self.range == other.range
+    }
+
     /// Bytes of memory that this body keeps: the body and what it was stored with.
     pub fn held(&self) -> usize {
         match &self.owner {
@@ -163,15 +173,43 @@ impl From<Refusal> for Outcome {
     }
 }
 
-/// A strong entity tag (RFC 9110, section 8.8.3) of a page's bytes: quoted lower-case hex
-/// XXH3-128 with seed 0, equal in every worker and on every host.
-pub fn etag(bytes: &[u8]) -> [u8; 34] {
+/// A strong entity tag (RFC 9110, section 8.8.3): quoted lower-case hex.
+pub type ETag = [u8; 34];
+
+/// The tag of a page's bytes: XXH3-128 with seed 0, equal in every worker and on every host.
+pub fn etag(bytes: &[u8]) -> ETag {
     let hash = lower_hex(twox_hash::XxHash3_128::oneshot(bytes).to_be_bytes());
     let mut tag = [b'"'; 34];
     for (slot, digit) in tag.iter_mut().skip(1).zip(hash) {
         *slot = digit;
     }
     tag
+}
+
+/// Computes tags, and the tag of a page that many asked for at once only once.
+#[derive(Debug, Default)]
+pub struct Tags {
+    last: Option<(Body, ETag)>,
+}
+
+/// A larger value is not kept for its tag's sake, in bytes.
+const TAGGED_MAX: usize = 1024 * 1024;
+
+impl Tags {
+    /// None was computed yet.
+    pub const fn new() -> Self {
+        Self { last: None }
+    }
+
+    /// The tag of a page's bytes, see [`etag()`].
+    pub fn of(&mut self, body: &Body) -> ETag {
+        if let Some((_, tag)) = self.last.as_ref().filter(|(last, _)| last.is_the_same(body)) {
+            return *tag;
+        }
+        let tag = etag(body);
+        self.last = (body.held() <= TAGGED_MAX).then(|| (body.clone(), tag));
+        tag
+    }
 }
 
 #[cfg(test)]
@@ -184,6 +222,17 @@ mod tests {
         assert_eq!(etag(b""), *b"\"99aa06d3014798d86001c324468d497f\"");
         assert_eq!(etag(b"a"), *b"\"a96faf705af16834e6c632b61e964e1f\"");
         assert_ne!(etag(b"b"), etag(b"a"));
+    }
+
+    #[test]
+    fn a_tag_is_that_of_its_bytes_however_it_was_come_by() {
+        let body =
+            |text: &[u8]| Body::stored(&Rc::new(Value { flags: None, bytes: text.to_vec() }));
+        let (page, other, equal) = (body(b"a page"), body(b"another"), body(b"a page"));
+        let mut tags = Tags::new();
+        for body in [&page, &page, &other, &page, &equal, &page.clone().part(0..3), &page] {
+            assert_eq!(tags.of(body), etag(body));
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@
 //! command's reply by a system call of its own.
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
+use std::hash::{BuildHasher, RandomState};
 use std::mem;
 use std::ops::Range;
 
@@ -16,6 +16,7 @@ use smallvec::SmallVec;
 use twox_hash::XxHash3_64;
 
 use super::{Limits, Ticket};
+use crate::hash::BuildGiven;
 use crate::outcome::Failure;
 use crate::wire::{Asked, Protocol, memcached};
 
@@ -101,22 +102,6 @@ struct Command {
     end: u64,
 }
 
-/// A hash is a hash already.
-#[derive(Default)]
-struct Given(u64);
-
-impl Hasher for Given {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, _: &[u8]) {}
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-}
-
 /// Look-ups, oldest first: those of written commands, then those of at most one command
 /// written in part, then those of which no byte has been written, which can be joined.
 pub struct Queue {
@@ -136,7 +121,7 @@ pub struct Queue {
     written: usize,
     /// Hash of key and limit -> number of a look-up of which no byte is written. A
     /// collision only loses a chance to join.
-    joinable: HashMap<u64, u64, BuildHasherDefault<Given>>,
+    joinable: HashMap<u64, u64, BuildGiven>,
     /// Of the hashes, so that nobody outside can make keys that collide.
     seed: u64,
     /// The keys of the look-ups, one behind the other; `keys_gone` bytes have left the front.

@@ -1,5 +1,7 @@
 //! Lines and numbers, as both protocols write them.
 
+use memchr::memchr;
+
 use super::Violation;
 
 /// A scanner for one line that arrives in pieces; no byte is looked at twice.
@@ -27,7 +29,7 @@ impl Lines {
         longest: impl FnOnce(&[u8]) -> usize,
     ) -> Result<Option<&'a [u8]>, Violation> {
         let fresh = input.get(self.scanned..).unwrap_or_default();
-        let end = fresh.iter().position(|&byte| byte == b'\n').map(|at| self.scanned + at);
+        let end = memchr(b'\n', fresh).map(|at| self.scanned + at);
         let line = input.get(..end.unwrap_or(input.len())).unwrap_or_default();
         // Beside its CR.
         if line.len() > longest(line).saturating_add(1) {

@@ -309,9 +309,9 @@ fn a_list_is_remembered_for_a_while() {
 #[test]
 fn memory_is_bounded() {
     let mut memory = Memory::new();
-    let store_of =
-        |key: &CacheKey| Store::from([(key.as_bytes().to_vec(), list_value(&["HTTP_COOKIE"]))]);
     for page in 0..10_000 {
+        // Not all the same: that would be remembered as one.
+        let list = list_value(&[["HTTP_COOKIE", "HTTP_ACCEPT"][page % 2]]);
         let uri = format!("http://example.com/{page}");
         let parts = KeyParts {
             namespace: b":1:",
@@ -321,7 +321,7 @@ fn memory_is_bounded() {
             timezone: b"",
         };
         let keys = DjangoKeys::new(Protocol::Redis, &parts).unwrap();
-        let store = store_of(keys.header());
+        let store = Store::from([(keys.header().as_bytes().to_vec(), list)]);
         let plan = plan(keys, false, Some(VaryForm::Raw));
         converse(&store, plan, &mut memory, &REQUESTS[2], 1, &mut in_order);
     }
@@ -418,4 +418,37 @@ fn keys_that_memcached_cannot_take_are_not_made() {
     let plan = plan(keys, true, None);
     let talk = converse(&store, plan, &mut Memory::new(), &REQUESTS[0], 0, &mut in_order);
     assert_eq!(talk.rounds[1].len(), 1);
+}
+
+/// Where all pages vary on the same, that is guessed of a page never seen before; a page that
+/// varies on something else is right all the same, and ends the guessing.
+#[test]
+fn what_all_pages_vary_on_is_guessed() {
+    let mut memory = Memory::new();
+    let mut rounds = |page: usize, list: &[&str]| {
+        let uri = format!("http://example.com/{page}");
+        let (namespace, prefix) = (&b":1:"[..], &b""[..]);
+        let parts = KeyParts { namespace, prefix, uri: uri.as_bytes(), lang: b"", timezone: b"" };
+        let keys = DjangoKeys::new(Protocol::Redis, &parts).unwrap();
+        let request = &REQUESTS[3];
+        let names = list.iter().map(|name| name.as_bytes());
+        let digests = vary_digests(names, request, VaryForm::Raw.into()).unwrap();
+        let digest = digests.iter().next().unwrap();
+        let key = keys.page(PageMethod::Get, &digest.hex).unwrap();
+        let mut store = Store::from([(keys.header().as_bytes().to_vec(), list_value(list))]);
+        put(&mut store, &key);
+        let plan = plan(keys, false, Some(VaryForm::Raw));
+        let talk = converse(&store, plan, &mut memory, request, 1, &mut in_order);
+        assert_eq!(talk.key.as_deref(), Some(key.as_bytes()));
+        (talk.rounds.len(), memory.len())
+    };
+    let cookie = ["HTTP_COOKIE"];
+    assert_eq!((0..9).map(|page| rounds(page, &cookie).0).sum::<usize>(), 18);
+    for page in 9..100 {
+        assert_eq!(rounds(page, &cookie).0, 1, "{page}");
+    }
+    assert!(rounds(100, &cookie).1 < 10, "what is guessed takes no memory");
+    assert_eq!(rounds(101, &["HTTP_ACCEPT_LANGUAGE"]).0, 2);
+    assert_eq!(rounds(101, &["HTTP_ACCEPT_LANGUAGE"]).0, 1);
+    assert_eq!(rounds(102, &cookie).0, 2);
 }

@@ -4,6 +4,7 @@ use super::{Pickle, wrong};
 use crate::outcome::{Failure, Miss};
 use crate::page::Rejection;
 use crate::page::pickle::{Tree, Value};
+use crate::pipeline::Value as Stored;
 
 /// Headers in one list; nobody varies on more.
 const NAMES_MAX: usize = 64;
@@ -12,29 +13,59 @@ const NAME_MAX: usize = 256;
 
 /// Names of headers as WSGI writes them (`HTTP_ACCEPT_LANGUAGE`), in the order in which their
 /// values enter the key. At most 64 names of 256 bytes.
-#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
-pub struct HeaderList(Vec<u8>);
+#[derive(Clone, Debug, Default)]
+pub struct HeaderList {
+    names: Vec<u8>,
+    /// The value that it was read from, if that is short.
+    source: Option<Stored>,
+}
+
+/// Longer values are not kept beside what they say, in bytes.
+const SOURCE_MAX: usize = 512;
+
+impl Eq for HeaderList {}
+
+/// Lists are equal that name the same, however that is written.
+impl PartialEq for HeaderList {
+    fn eq(&self, other: &Self) -> bool {
+        self.names == other.names
+    }
+}
 
 impl HeaderList {
     /// The names.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.0.split_inclusive(|&byte| byte == b'\n').map(|name| name.trim_ascii_end())
+        self.names.split_inclusive(|&byte| byte == b'\n').map(|name| name.trim_ascii_end())
     }
 
     /// Whether the page is the same for everybody.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.names.is_empty()
     }
 
     /// Bytes of memory that it takes.
     pub fn held(&self) -> usize {
-        self.0.capacity()
+        self.names.capacity() + self.source.as_ref().map_or(0, |source| source.bytes.capacity())
+    }
+
+    /// Whether it was read from the very same bytes: then nothing else can be read from them.
+    pub fn was_read_from(&self, value: &Stored) -> bool {
+        self.source.as_ref() == Some(value)
+    }
+
+    /// Keeps what it was read from, if there is memory for that.
+    pub(super) fn keep(&mut self, value: &Stored) {
+        let mut bytes = Vec::new();
+        if value.bytes.len() <= SOURCE_MAX && bytes.try_reserve_exact(value.bytes.len()).is_ok() {
+            bytes.extend_from_slice(&value.bytes);
+            self.source = Some(Stored { flags: value.flags, bytes });
+        }
     }
 
     fn push(&mut self, name: &[u8]) -> Result<(), Failure> {
-        self.0.try_reserve(name.len() + 1).map_err(|_| Failure::Memory)?;
-        self.0.extend_from_slice(name);
-        self.0.push(b'\n');
+        self.names.try_reserve(name.len() + 1).map_err(|_| Failure::Memory)?;
+        self.names.extend_from_slice(name);
+        self.names.push(b'\n');
         Ok(())
     }
 }

@@ -329,7 +329,7 @@ ALL = [
     Scenario(
         "small-allocations",
         "allocations of any size fail now and then in nginx",
-        starving.allocations_fail(0, 1_000, 50_000),
+        starving.allocations_fail(0, 1_000, 50_000, 500_000),
         seen="HIT",
         own=starving.starving_nginx,
         forgiven=frozenset({"status", "closed"}),

@@ -13,6 +13,7 @@ use page_cache::{Bypass, Failure, Outcome, policy};
 use crate::conf::LocConf;
 use crate::fallback;
 use crate::record::{Progress, Record};
+use crate::reserve;
 use crate::respond;
 use crate::site::{Site, Text};
 use crate::sys::{self, code};
@@ -48,7 +49,12 @@ pub unsafe extern "C" fn handle(r: *mut ngx_http_request_t) -> ngx_int_t {
         }
         let Some(destination) = fallback::route(r, &*conf, site) else { return code::DECLINED };
         let Some(record) = Record::create(r, conf) else { return fallback::take(r, destination) };
-        match prepare(r, &*conf, site) {
+        let plan = if reserve::is_short() {
+            Err(Failure::Memory.into())
+        } else {
+            prepare(r, &*conf, site)
+        };
+        match plan {
             Ok(plan) => Record::look_up(record, plan),
             Err(outcome) => (*record.as_ptr()).decide(outcome, None),
         }

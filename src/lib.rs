@@ -14,7 +14,8 @@
 //! and status codes. One file a concern: `directives`, `site`, `conf` and `check` read the
 //! configuration; `handler` runs a request, `view` shows it to the policy, `record` keeps what was
 //! decided for it; `store`, `server`, `connection`, `peer` and `ticket` talk to the stores;
-//! `respond`, `headers` and `fallback` end the matter; `variables` tell of it.
+//! `respond`, `headers` and `fallback` end the matter; `variables` tell of it. `reserve` is the
+//! allocator.
 
 mod check;
 mod conf;
@@ -25,6 +26,7 @@ mod handler;
 mod headers;
 mod peer;
 mod record;
+mod reserve;
 mod respond;
 mod server;
 mod site;

@@ -28,6 +28,7 @@ pub mod page;
 pub mod pipeline;
 pub mod policy;
 pub mod request;
+pub mod reserve;
 pub mod wire;
 
 pub use outcome::{Bypass, Failure, Miss, Outcome};

@@ -33,7 +33,8 @@ class Meddler:
                 text=True,
                 cwd=ROOT,
             )
-        self.injected: dict[str, int] = {}
+        #: Faults so far, and commands that asked for several keys.
+        self.injected = self.shared = 0
         self.say({"seed": seed, "lines": lines})
 
     def say(self, words: dict[str, object]) -> None:
@@ -44,7 +45,9 @@ class Meddler:
         line = self.process.stdout.readline()
         if not line:
             raise RuntimeError(f"the meddler has ended: {self.complaints()}")
-        self.injected = json.loads(line)
+        counts = json.loads(line).values()
+        self.injected = sum(injected for injected, _ in counts)
+        self.shared = sum(shared for _, shared in counts)
 
     def complaints(self) -> str:
         """What it did not expect: a fault of these tools."""

@@ -35,6 +35,13 @@ def lying(store: str, *lies: str) -> Act:
     return meddling(*(f"{store}-{lie}" for lie in lies), line=store)
 
 
+def many_at_once(stage: Stage) -> None:
+    lying("memcached", "reordered", "repeated", "intruding", "other-key")(stage)
+    stage.note(f"{stage.shared:,} commands for several keys")
+    if not stage.shared:
+        stage.problem("no command asked for several keys")
+
+
 def killed(stage: Stage) -> None:
     for store in (stage.rig.memcached, stage.rig.redis):
         store.kill()
@@ -228,7 +235,7 @@ ALL = [
     Scenario(
         "memcached-values",
         "of many keys at once: in another order, repeated, with one for another key; at full load",
-        lying("memcached", "reordered", "repeated", "intruding", "other-key"),
+        many_at_once,
         hurt=MEMCACHED,
         seen="ERROR protocol",
         seconds=(1.0, 8.0),

@@ -75,6 +75,8 @@ class Stage:
         self.seconds = seconds
         self.nginx = scenario.own(rig) if scenario.own else rig.nginx
         self.injected = 0
+        #: Commands of memcached that asked for several keys.
+        self.shared = 0
         self.switches = 0
         self.problems: list[str] = []
         self.notes: list[str] = []
@@ -96,9 +98,10 @@ class Stage:
     def command(self, words: dict[str, object]) -> None:
         if not self.rig.meddler:
             raise RuntimeError("there is no meddler")
-        before = sum(self.rig.meddler.injected.values())
+        before = self.rig.meddler.injected, self.rig.meddler.shared
         self.rig.meddler.say(words)
-        self.injected += sum(self.rig.meddler.injected.values()) - before
+        self.injected += self.rig.meddler.injected - before[0]
+        self.shared += self.rig.meddler.shared - before[1]
 
     def inject(self, count: int = 1) -> None:
         """Counts what was done without the proxy."""

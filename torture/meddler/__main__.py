@@ -3,7 +3,8 @@
 The first line says where: `{"seed": 1, "lines": {NAME: {"protocol": .., "listen": PORT, "store":
 PORT}}}`. Each further line switches the fault of one line and is answered when that is done:
 `{"line": NAME, "fault": NAME}`, or `{"line": NAME, "fault": NAME, "quiet": true}` for what is done
-once to connections on which nothing is outstanding. The answer has the number of faults so far.
+once to connections on which nothing is outstanding. The answer has the number of faults so far,
+and of commands that asked for several keys.
 """
 
 import asyncio
@@ -23,7 +24,8 @@ async def commands() -> asyncio.StreamReader:
 
 
 def answer(lines: dict[str, Line]) -> None:
-    print(json.dumps({name: line.injected for name, line in lines.items()}), flush=True)
+    counts = {name: [line.injected, line.shared] for name, line in lines.items()}
+    print(json.dumps(counts), flush=True)
 
 
 async def obey(lines: dict[str, Line], command: dict[str, Any]) -> None:

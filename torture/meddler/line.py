@@ -94,7 +94,9 @@ class Pair:
 
     async def pump_up(self) -> None:
         while data := await self.nginx[0].read(PIECE):
-            self.asked.extend(self.requests.feed(data))
+            found = self.requests.feed(data)
+            self.asked.extend(found)
+            self.line.shared += sum(words[0] == b"get" and len(words) > 2 for words in found)
             await self.line.fault.up(self, data)
 
     async def pump_down(self) -> None:
@@ -111,6 +113,8 @@ class Line:
         self.random = random.Random(seed)
         self.fault = Fault()
         self.injected = 0
+        #: Commands of memcached that asked for several keys.
+        self.shared = 0
         self.pairs: set[Pair] = set()
         self.server: asyncio.Server | None = None
 

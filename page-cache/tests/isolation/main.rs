@@ -17,7 +17,7 @@ fn everybody_gets_the_page_of_his_own_key() {
     let config =
         ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() };
     let total = Cell::new(Tally::default());
-    let choices = prop::collection::vec(any::<u8>(), 1_000..8_000);
+    let choices = prop::collection::vec(any::<u8>(), 1_000..6_000);
     TestRunner::new(config)
         .run(&choices, |choices| {
             total.set(sum(total.get(), World::run(&choices)));
@@ -27,6 +27,7 @@ fn everybody_gets_the_page_of_his_own_key() {
     // Nothing is shown by what has not happened.
     let total = total.get();
     println!("{total:?}");
+    assert!(total.shared > 50, "{total:?}");
     assert!(total.asked > 10_000 && total.values > 1_000 && total.absent > 100, "{total:?}");
     assert!(total.errors > 10 && total.too_large > 10 && total.timeouts > 100, "{total:?}");
     assert!(total.left > 100 && total.retried > 100 && total.lost > 100, "{total:?}");
@@ -36,6 +37,7 @@ fn everybody_gets_the_page_of_his_own_key() {
 fn sum(a: Tally, b: Tally) -> Tally {
     Tally {
         asked: a.asked + b.asked,
+        shared: a.shared + b.shared,
         values: a.values + b.values,
         absent: a.absent + b.absent,
         errors: a.errors + b.errors,

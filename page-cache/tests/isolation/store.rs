@@ -4,6 +4,7 @@
 //! of another key would be read.
 
 use std::collections::VecDeque;
+use std::mem;
 
 use page_cache::wire::Protocol;
 
@@ -40,25 +41,32 @@ pub struct Stored {
 
 impl Stored {
     pub fn is(self, bytes: &[u8]) -> bool {
-        bytes.len() == self.len && self.bytes() == bytes
+        let line = self.line();
+        bytes.len() == self.len && bytes.chunks(line.len()).all(|part| line.starts_with(part))
     }
 
     fn bytes(self) -> Vec<u8> {
+        let line = self.line();
+        let mut bytes = line.repeat(self.len / line.len() + 1);
+        bytes.truncate(self.len);
+        bytes
+    }
+
+    /// What the value repeats.
+    fn line(self) -> Vec<u8> {
         let other = (self.key + 1) % KEYS;
         let line = format!(
             "<{} {}>\r\nEND\r\nVALUE k{other} 0 2\r\nk{other}\r\nEND\r\n$-1\r\n$2\r\nk{other}\r\n",
             self.key, self.version
         );
-        let mut bytes = line.repeat(self.len / line.len() + 1).into_bytes();
-        bytes.truncate(self.len);
-        bytes
+        line.into_bytes()
     }
 }
 
 /// What the store does to one look-up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Trick {
-    /// Answers with an error, and goes on.
+    /// Answers with an error, if several keys are asked for after some values, and goes on.
     Error,
     /// Says half of the reply and hangs up.
     Half,
@@ -69,9 +77,23 @@ pub enum Trick {
     Noise { at: usize, bits: u8 },
 }
 
+/// What the store makes of a `get` of several keys.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Many {
+    /// A value for each that it has, as memcached.
+    All,
+    /// The same the other way round, which is legal.
+    Reversed,
+    /// Of equal keys only one is answered, as some proxies do.
+    Distinct,
+    /// It has never heard of such a thing.
+    Unknown,
+}
+
 /// The store: all versions of all values; the last one counts.
 pub struct Store {
     protocol: Protocol,
+    many: Many,
     history: Vec<Vec<Option<Stored>>>,
     /// What happens to the next look-up.
     pub trick: Option<Trick>,
@@ -97,9 +119,9 @@ impl Line {
 }
 
 impl Store {
-    pub fn new(protocol: Protocol) -> Self {
-        let mut store = Self { protocol, history: vec![vec![None]; KEYS], trick: None };
-        (0..KEYS).for_each(|key| store.change(key, key));
+    pub fn new(protocol: Protocol, many: Many) -> Self {
+        let mut store = Self { protocol, many, history: vec![vec![None]; KEYS], trick: None };
+        (0..KEYS).for_each(|key| store.change(key, 4 + key));
         store
     }
 
@@ -130,50 +152,76 @@ impl Store {
             line.inbox.drain(..len);
             match words.first().map(Vec::as_slice) {
                 Some(b"AUTH" | b"SELECT") => line.outbox.extend(b"+OK\r\n"),
-                _ => self.answer(&words[1], line),
+                _ => self.answer(&words[1..], line),
             }
         }
     }
 
-    fn answer(&mut self, asked: &[u8], line: &mut Line) {
-        let key = (0..KEYS).find(|&key| name(self.protocol, key) == asked).unwrap();
+    fn answer(&mut self, asked: &[Vec<u8>], line: &mut Line) {
+        let number =
+            |word: &Vec<u8>| (0..KEYS).find(|&key| name(self.protocol, key) == *word).unwrap();
+        let mut keys: Vec<usize> = asked.iter().map(number).collect();
         let mut trick = self.trick.take();
-        let mut reply = self.reply(key);
-        match &mut trick {
-            Some(Trick::Error) => {
-                reply = match self.protocol {
-                    Protocol::Memcached => b"SERVER_ERROR out of memory\r\n".to_vec(),
-                    Protocol::Redis => b"-LOADING dataset\r\n".to_vec(),
+        let mut ends = self.end();
+        match (&mut trick, self.protocol) {
+            (Some(Trick::Error), protocol) => {
+                keys.truncate(keys.len() / 2);
+                ends = match protocol {
+                    Protocol::Memcached => b"SERVER_ERROR out of memory\r\n",
+                    Protocol::Redis => b"-LOADING dataset\r\n",
                 };
             }
+            (Some(Trick::Swap), Protocol::Memcached) => keys[0] = (keys[0] + 1) % KEYS,
+            (Some(Trick::Swap), Protocol::Redis) => trick = None,
+            _ => {}
+        }
+        match self.many {
+            Many::Reversed => keys.reverse(),
+            Many::Distinct => {
+                let mut seen = [false; KEYS];
+                keys.retain(|&key| !mem::replace(&mut seen[key], true));
+            }
+            Many::Unknown if asked.len() > 1 => (keys, ends) = (Vec::new(), b"ERROR\r\n"),
+            Many::All | Many::Unknown => {}
+        }
+        let mut parts: Vec<Vec<u8>> = keys.iter().map(|&key| self.reply(key)).collect();
+        parts.push(ends.to_vec());
+        let mut reply = parts.concat();
+        match trick {
             Some(Trick::Half) => {
                 reply.truncate(reply.len() / 2);
                 line.hung_up = true;
             }
-            Some(Trick::Swap) if self.protocol == Protocol::Memcached => {
-                reply = self.reply((key + 1) % KEYS);
-            }
-            Some(Trick::Swap) | None => trick = None,
             Some(Trick::Noise { at, bits }) => {
-                let at = *at % reply.len();
-                reply[at] ^= *bits;
+                let at = at % reply.len();
+                reply[at] ^= bits;
             }
+            _ => {}
         }
         line.tricks.extend(trick);
         line.outbox.extend(reply);
     }
 
+    /// What ends a reply.
+    fn end(&self) -> &'static [u8] {
+        match self.protocol {
+            Protocol::Memcached => b"END\r\n",
+            Protocol::Redis => b"",
+        }
+    }
+
+    /// The part of a reply that is about one key.
     fn reply(&self, key: usize) -> Vec<u8> {
         let newest = self.history[key].last().copied().flatten();
         match (self.protocol, newest) {
-            (Protocol::Memcached, None) => b"END\r\n".to_vec(),
+            (Protocol::Memcached, None) => Vec::new(),
             (Protocol::Redis, None) => b"$-1\r\n".to_vec(),
             (Protocol::Memcached, Some(stored)) => [
                 &b"VALUE "[..],
                 &name(self.protocol, key),
                 format!(" 0 {}\r\n", stored.len).as_bytes(),
                 &stored.bytes(),
-                b"\r\nEND\r\n",
+                b"\r\n",
             ]
             .concat(),
             (Protocol::Redis, Some(stored)) => {

@@ -7,10 +7,10 @@
 use std::collections::BTreeMap;
 
 use page_cache::Failure;
-use page_cache::pipeline::{Handshake, Limits, Pipeline, Reply, Retry, Ticket};
+use page_cache::pipeline::{Handshake, Limits, Pipeline, Reply, Retry, Sharing, Ticket};
 use page_cache::wire::Protocol;
 
-use crate::store::{KEYS, Line, Store, Trick, name};
+use crate::store::{KEYS, Line, Many, Store, Trick, name};
 
 /// Limits that are asked for, in bytes.
 const SIZES: [usize; 4] = [50, 5_000, 100_000, 2_000_000];
@@ -22,6 +22,8 @@ const CONNECTIONS: usize = 3;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tally {
     pub asked: u64,
+    /// Commands for several keys.
+    pub shared: u64,
     pub values: u64,
     pub absent: u64,
     pub errors: u64,
@@ -58,6 +60,9 @@ pub struct World<'a> {
     protocol: Protocol,
     handshake: Handshake,
     store: Store,
+    many: Many,
+    /// What is known of the store and `get` of several keys.
+    sharing: Sharing,
     connections: Vec<Connection>,
     waiting: BTreeMap<u64, Waiting>,
     now: u64,
@@ -71,8 +76,8 @@ impl<'a> World<'a> {
     pub fn run(choices: &'a [u8]) -> Tally {
         let mut world = Self::new(choices);
         while !world.choices.is_empty() {
-            world.step();
-            world.check();
+            let connection = world.step();
+            world.check(connection);
         }
         world.settle();
         world.tally
@@ -83,19 +88,31 @@ impl<'a> World<'a> {
         let protocol = if first & 1 == 0 { Protocol::Memcached } else { Protocol::Redis };
         let password = (first & 2 != 0).then(|| b"sesame".to_vec());
         let handshake = Handshake { user: None, password, db: u32::from(first >> 2 & 1) };
-        let fresh =
-            || Connection { pipeline: Pipeline::new(protocol, &handshake), line: Line::default() };
-        Self {
+        let many = [Many::All, Many::Reversed, Many::Distinct, Many::Unknown];
+        let many = many[usize::from(first >> 5 & 3)];
+        let known = first & 128 != 0 && matches!(many, Many::All | Many::Reversed);
+        let mut world = Self {
             choices,
             protocol,
-            store: Store::new(protocol),
-            connections: (0..CONNECTIONS).map(|_| fresh()).collect(),
+            store: Store::new(protocol, many),
+            many,
+            sharing: if known { Sharing::Proven } else { Sharing::Unknown },
+            connections: Vec::new(),
             handshake,
             waiting: BTreeMap::new(),
             now: 1_000,
             calm: first & 24 != 0,
             tally: Tally::default(),
-        }
+        };
+        world.connections = (0..CONNECTIONS).map(|_| world.connect()).collect();
+        world
+    }
+
+    /// A fresh connection, with what others have learned.
+    fn connect(&self) -> Connection {
+        let mut pipeline = Pipeline::new(self.protocol, &self.handshake);
+        pipeline.set_sharing(self.sharing);
+        Connection { pipeline, line: Line::default() }
     }
 
     /// The next byte; 0 when there is none left.
@@ -114,11 +131,13 @@ impl<'a> World<'a> {
         }
     }
 
-    fn step(&mut self) {
+    /// Lets something happen, mostly to the connection that is returned.
+    fn step(&mut self) -> usize {
         let what = self.choose();
         let at = what % CONNECTIONS;
         match what / CONNECTIONS {
-            0..20 => self.ask(at),
+            0..16 => self.ask(at),
+            16..20 => (0..10 + self.choose() % 16).for_each(|_| self.ask(at)),
             20..32 => self.write(at),
             32..44 => self.serve(at),
             44..64 => self.receive(at),
@@ -140,6 +159,7 @@ impl<'a> World<'a> {
             }
             _ => {}
         }
+        at
     }
 
     /// In calm weather most of what can go wrong does not.
@@ -166,11 +186,21 @@ impl<'a> World<'a> {
         assert!(self.waiting.insert(ticket, waiting).is_none());
     }
 
+    /// As the owner of connections does: what one of them has learned holds for the next.
+    fn learn(&mut self, at: usize) {
+        let sharing = self.connections[at].pipeline.sharing();
+        if self.sharing != Sharing::Refused && sharing != Sharing::Unknown {
+            self.sharing = sharing;
+        }
+    }
+
     fn write(&mut self, at: usize) {
         let most = self.some();
         let Connection { pipeline, line } = &mut self.connections[at];
         let out = pipeline.outgoing();
         let n = most.min(out.len());
+        let shared = out[..n].split(|&byte| byte == b'\n').filter(|line| is_shared(line));
+        self.tally.shared += shared.count() as u64;
         line.inbox.extend_from_slice(&out[..n]);
         pipeline.wrote(n);
     }
@@ -199,7 +229,8 @@ impl<'a> World<'a> {
         if let Err(fault) = result {
             self.tally.faults += 1;
             let honest = self.connections[at].line.tricks.is_empty();
-            assert!(!honest || fault.why == Failure::TooLarge, "{fault}");
+            let puzzled = self.many == Many::Unknown && self.protocol == Protocol::Memcached;
+            assert!(!honest || puzzled || fault.why == Failure::TooLarge, "{fault}");
             self.lose(at, fault.why);
         }
     }
@@ -301,8 +332,8 @@ impl<'a> World<'a> {
             }
         }
         assert_eq!(self.at(at).count(), 0, "all were answered");
-        let pipeline = Pipeline::new(self.protocol, &self.handshake);
-        self.connections[at] = Connection { pipeline, line: Line::default() };
+        self.learn(at);
+        self.connections[at] = self.connect();
         for (ticket, waiting) in again {
             self.tally.retried += 1;
             let connection = self.choose() % CONNECTIONS;
@@ -314,11 +345,10 @@ impl<'a> World<'a> {
         self.waiting.values().filter(move |waiting| waiting.connection == at)
     }
 
-    fn check(&self) {
-        for (at, Connection { pipeline, .. }) in self.connections.iter().enumerate() {
-            if let Some(earliest) = self.at(at).map(|waiting| waiting.deadline).min() {
-                assert!(pipeline.next_deadline().is_some_and(|next| next <= earliest));
-            }
+    fn check(&self, at: usize) {
+        if let Some(earliest) = self.at(at).map(|waiting| waiting.deadline).min() {
+            let next = self.connections[at].pipeline.next_deadline();
+            assert!(next.is_some_and(|next| next <= earliest));
         }
     }
 
@@ -343,11 +373,19 @@ impl<'a> World<'a> {
             }
             let Connection { pipeline, line } = &self.connections[at];
             assert!(pipeline.in_flight() == 0 || !line.tricks.is_empty(), "all was answered");
+            self.learn(at);
         }
+        let refuses = matches!(self.many, Many::Distinct | Many::Unknown);
+        assert!(self.sharing != Sharing::Proven || !refuses, "learned a lie");
         self.now = u64::MAX;
         (0..CONNECTIONS).for_each(|at| self.expire(at));
         assert!(self.waiting.is_empty(), "{:?}", self.waiting);
     }
+}
+
+/// `get` of more than one key.
+fn is_shared(line: &[u8]) -> bool {
+    line.starts_with(b"get ") && line.iter().filter(|&&byte| byte == b' ').count() > 1
 }
 
 fn show(bytes: &[u8]) -> String {

@@ -21,7 +21,8 @@ fuzz_target!(|bytes: &[u8]| {
     let mut input = Input(bytes);
     let greetings = usize::from(input.byte()) % 3;
     let seed = u64::from(input.byte());
-    let stream = Stream { protocol: Protocol::Redis, key: b"k", greetings, bytes: input.rest() };
+    let stream =
+        Stream { protocol: Protocol::Redis, keys: &[b"k"], greetings, bytes: input.rest() };
     let handshake =
         Handshake { user: Some(b"page-cache".to_vec()), password: Some(b"s3sam3".to_vec()), db: 1 };
     for seen in check_cuts(&stream, seed) {

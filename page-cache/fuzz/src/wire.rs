@@ -1,7 +1,7 @@
 //! Streams of replies, decoded whole and in pieces.
 
 use page_cache::Failure;
-use page_cache::wire::{Decoder, Event, Head, Protocol, Scope, Violation};
+use page_cache::wire::{Asked, Decoder, Event, Head, Protocol, Scope, Violation};
 
 /// A reply, as far as it came.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -11,7 +11,7 @@ pub enum Seen {
     /// An error to AUTH or SELECT.
     KeptOut(Vec<u8>),
     /// A value without the data that did not come.
-    Value { flags: Option<u32>, len: u64, data: Vec<u8>, whole: bool },
+    Value { which: usize, flags: Option<u32>, len: u64, data: Vec<u8>, whole: bool },
     /// No value.
     Absent,
     /// An error.
@@ -22,8 +22,8 @@ pub enum Seen {
 pub struct Stream<'a> {
     /// Who speaks.
     pub protocol: Protocol,
-    /// What was asked for.
-    pub key: &'a [u8],
+    /// What each command asks for.
+    pub keys: &'a [&'a [u8]],
     /// How many replies to AUTH and SELECT come first.
     pub greetings: usize,
     /// What comes.
@@ -40,8 +40,12 @@ impl Stream<'_> {
         &self,
         mut cut: impl FnMut(usize) -> usize,
     ) -> (Vec<Seen>, Result<usize, Violation>) {
-        let mut reader =
-            Reader { stream: self, decoder: Decoder::new(self.protocol), seen: Vec::new() };
+        let mut reader = Reader {
+            stream: self,
+            decoder: Decoder::new(self.protocol),
+            answered: vec![false; self.keys.len()],
+            seen: Vec::new(),
+        };
         let (mut start, mut end) = (0, 0);
         while end < self.bytes.len() {
             end += cut(self.bytes.len() - end).clamp(1, self.bytes.len() - end);
@@ -64,7 +68,26 @@ const LONGEST_LINE: usize = 1024 + 2;
 struct Reader<'a> {
     stream: &'a Stream<'a>,
     decoder: Decoder,
+    /// Which keys of the command have had their value.
+    answered: Vec<bool>,
     seen: Vec<Seen>,
+}
+
+/// What is still asked for.
+struct Open<'a>(&'a [&'a [u8]], &'a [bool]);
+
+impl Asked for Open<'_> {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn longest(&self) -> usize {
+        self.0.iter().map(|key| key.len()).max().unwrap_or_default()
+    }
+
+    fn find(&self, key: &[u8]) -> Option<usize> {
+        (0..self.0.len()).find(|&at| self.0[at] == key && !self.1[at])
+    }
 }
 
 impl Reader<'_> {
@@ -78,18 +101,25 @@ impl Reader<'_> {
             }));
             return Ok(consumed);
         }
-        let (consumed, event) = self.decoder.next(input, self.stream.key)?;
+        let keys = self.stream.keys;
+        let (consumed, event) = self.decoder.next(input, &Open(keys, &self.answered))?;
         assert!(consumed <= input.len());
         assert!(event.is_none() || consumed > 0, "an event of nothing");
         match event {
             None => {}
-            Some(Event::Head(Head::Absent)) => self.seen.push(Seen::Absent),
+            Some(Event::Head(Head::Absent)) => {
+                self.answered.fill(false);
+                self.seen.push(Seen::Absent);
+            }
             Some(Event::Head(Head::Refused { why, scope, text })) => {
+                self.answered.fill(false);
                 self.seen.push(Seen::Refused(why, scope, text.to_vec()));
             }
             Some(Event::Head(Head::Value { flags, len })) => {
                 assert_eq!(flags.is_some(), self.stream.protocol == Protocol::Memcached);
-                self.seen.push(Seen::Value { flags, len, data: Vec::new(), whole: false });
+                let which = self.decoder.which();
+                let data = Vec::new();
+                self.seen.push(Seen::Value { which, flags, len, data, whole: false });
             }
             Some(Event::Data(more)) => {
                 let Some(Seen::Value { data, .. }) = self.seen.last_mut() else {
@@ -104,6 +134,8 @@ impl Reader<'_> {
                 };
                 assert!(!*whole && data.len() as u64 == *len, "a value is as long as it says");
                 *whole = true;
+                // One key's reply ends with its value; of several END says so.
+                self.answered[self.decoder.which()] = keys.len() > 1;
             }
         }
         Ok(consumed)

@@ -23,6 +23,7 @@ def parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--smoke", action="store_true")
     parser.add_argument("--keep", action="store_true")
     parser.add_argument("--list", action="store_true")
+    parser.add_argument("--check", action="store_true", help="only whether all of this is known")
     parser.add_argument("--only", action="append", default=[])
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 31))
     parser.add_argument("--output", type=Path)
@@ -76,10 +77,11 @@ def main() -> int:
     if arguments.list:
         for one in scenarios.ALL:
             print(f"{one.name:20} {one.title}")
-        return 0
     # The end of the context managers stops what was started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     wanted = chosen(arguments)
+    if arguments.check:
+        return 0
     say(f"{len(wanted)} scenarios, --seed {arguments.seed}")
     began = time.monotonic()
     with Rig(arguments, PAGES) as rig:

@@ -135,6 +135,11 @@ impl Connection {
         self.pipeline.in_flight()
     }
 
+    /// Look-ups wait to be written at the end of this turn, and more are welcome.
+    pub fn is_gathering(&self) -> bool {
+        self.connected && self.pipeline.is_gathering()
+    }
+
     /// Adds a look-up; it is written at the end of this turn of the event loop.
     ///
     /// # Safety

@@ -258,8 +258,8 @@ impl Server {
         }
     }
 
-    /// The connection for a look-up: the least busy one, or a new one while there may be more and
-    /// this one is crowded.
+    /// The connection for a look-up: one to which others are written in this turn, else the least
+    /// busy one, or a new one while there may be more and this one is crowded.
     ///
     /// # Safety
     /// As `send`.
@@ -274,7 +274,9 @@ impl Server {
             let best = if request.fresh {
                 connections.last().copied()
             } else {
-                connections.iter().copied().min_by_key(|&c| (*c).in_flight())
+                let gathering = |&&c: &&*mut Connection| (*c).is_gathering();
+                let best = connections.iter().find(gathering).copied();
+                best.or_else(|| connections.iter().copied().min_by_key(|&c| (*c).in_flight()))
             };
             if let Some(best) = best {
                 let will_do = !request.fresh && (*best).in_flight() < CROWDED;

@@ -193,6 +193,12 @@ impl Pipeline {
         }
     }
 
+    /// Whether look-ups wait here to be written, and more of them would share a command, or
+    /// at least a system call, with these.
+    pub fn is_gathering(&self) -> bool {
+        (1..queue::KEYS_PER_GET).contains(&self.queue.gathered())
+    }
+
     /// `n` bytes of [`Self::outgoing`] went to the socket.
     pub fn wrote(&mut self, n: usize) {
         match &mut self.state {

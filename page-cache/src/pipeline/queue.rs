@@ -35,7 +35,7 @@ const KEPT_LOOKUPS: usize = 1024;
 const WORTH_JOINING: usize = 8;
 
 /// The most keys in one `get`, so that its reply is not too long in coming.
-const KEYS_PER_GET: usize = 32;
+pub const KEYS_PER_GET: usize = 32;
 
 /// After so many answers a connection is tried with a `get` of two keys, and after as many
 /// again if that told nothing because the key was absent.
@@ -256,6 +256,11 @@ impl Queue {
     /// Whether there is something to be written.
     pub fn has_outgoing(&self) -> bool {
         self.unwritten() > 0 || self.sealed < self.lookups.len()
+    }
+
+    /// How many look-ups are in no command yet.
+    pub fn gathered(&self) -> usize {
+        self.lookups.len() - self.sealed
     }
 
     /// What is to be written now: makes commands of the look-ups that have none.

@@ -9,8 +9,9 @@ use crate::server::Server;
 use crate::store;
 use crate::sys::{self, code};
 
-/// How often a socket is read before other connections get their turn.
-const READS_PER_TURN: usize = 16;
+/// How often a socket is read before others get their turn: what was read is sent while it is
+/// still in the processor's cache (a megabyte at a time took 10 % longer with 1,024 clients).
+const READS_PER_TURN: usize = 4;
 
 impl Connection {
     /// Writes what there is to write. `false`: the connection was closed.

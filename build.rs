@@ -16,6 +16,24 @@ fn main() {
     if version.is_some_and(|v| v >= 1_023_000) {
         println!("cargo::rustc-cfg=ngx_linked_headers");
     }
+    compile_request_bits();
+}
+
+/// What the bindings cannot be trusted with, compiled against nginx's own headers.
+fn compile_request_bits() {
+    const SOURCE: &str = "src/request_bits.c";
+    println!("cargo::rerun-if-changed={SOURCE}");
+    println!("cargo::rerun-if-env-changed=DEP_NGINX_INCLUDE");
+    println!("cargo::rerun-if-env-changed=DEP_NGINX_CFLAGS");
+    let mut build = cc::Build::new();
+    build.file(SOURCE).warnings(false);
+    if let Some(paths) = env::var_os("DEP_NGINX_INCLUDE") {
+        build.includes(env::split_paths(&paths));
+    }
+    for flag in env::var("DEP_NGINX_CFLAGS").unwrap_or_default().split_whitespace() {
+        build.flag(flag);
+    }
+    build.compile("request_bits");
 }
 
 /// Turns a comma-separated list of nginx-sys into values of `cfg(name = "...")`.

@@ -10,6 +10,7 @@ use page_cache::lookup::conversation::{Plan, Reading};
 use page_cache::request::RequestView;
 use page_cache::{Bypass, Failure, Outcome, policy};
 
+use crate::bits;
 use crate::conf::LocConf;
 use crate::fallback;
 use crate::record::{Progress, Record};
@@ -27,7 +28,7 @@ pub unsafe extern "C" fn handle(r: *mut ngx_http_request_t) -> ngx_int_t {
     // SAFETY: `r` is live, and its location's conf is ours.
     unsafe {
         // What nginx does after a request that has ended is none of the cache's business.
-        if (*r).post_action() != 0 {
+        if bits::post_action(r) {
             if let Some(record) = Record::find(r) {
                 (*record).abandon();
                 (*record).spend();
@@ -44,7 +45,7 @@ pub unsafe extern "C" fn handle(r: *mut ngx_http_request_t) -> ngx_int_t {
         let conf = LocConf::of(r);
         let Some(site) = (*conf).site() else { return code::DECLINED };
         // An error page is none of the cache's business.
-        if (*r).err_status != 0 || (*r).error_page() != 0 {
+        if (*r).err_status != 0 || bits::error_page(r) {
             return code::DECLINED;
         }
         let Some(destination) = fallback::route(r, &*conf, site) else { return code::DECLINED };

@@ -17,6 +17,7 @@
 //! `respond`, `headers` and `fallback` end the matter; `variables` tell of it. `reserve` is the
 //! allocator.
 
+mod bits;
 mod check;
 mod conf;
 mod connection;

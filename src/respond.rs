@@ -7,6 +7,7 @@ use ngx::ffi::*;
 use page_cache::directive::Format;
 use page_cache::page::{Page, age};
 
+use crate::bits;
 use crate::conf::LocConf;
 use crate::headers;
 use crate::store;
@@ -34,7 +35,7 @@ pub unsafe fn send(r: *mut ngx_http_request_t, page: &Page, conf: &LocConf) -> O
         }
         (*r).write_event_handler = Some(ngx_http_request_empty_handler);
         let rc = ngx_http_send_header(r);
-        if rc == code::ERROR || rc > code::OK || (*r).header_only() != 0 {
+        if rc == code::ERROR || rc > code::OK || bits::header_only(r) {
             return Some(rc);
         }
         Some(send_body(r, page.body.as_slice()))
@@ -69,7 +70,7 @@ impl HeadersBefore {
             ptr::write(&raw mut (*r).headers_out, self.out);
             (*last).nelts = self.nelts;
             (*last).next = ptr::null_mut();
-            (*r).set_allow_ranges(0);
+            bits::set_allow_ranges(r, false);
         }
     }
 }
@@ -112,7 +113,7 @@ unsafe fn set_headers(r: *mut ngx_http_request_t, page: &Page, conf: &LocConf) -
             let tag = sys::copy_to_pool((*r).pool, &tag)?;
             (*r).headers_out.etag = headers::push(r, sys::str_of(b"ETag"), tag)?;
         }
-        (*r).set_allow_ranges(1);
+        bits::set_allow_ranges(r, true);
         if (*r).headers_out.last_modified_time == -1 {
             // nginx answers 412 where there is no Last-Modified; RFC 9110, section 13.1.4, wants
             // the condition ignored.

@@ -4,6 +4,7 @@ use ngx::ffi::*;
 use page_cache::key::vary::RequestHeaders;
 use page_cache::request::{Method, Rank, RequestView, Target};
 
+use crate::bits;
 use crate::sys;
 
 /// The request's target: raw, as long as nginx has not rewritten it.
@@ -16,7 +17,7 @@ use crate::sys;
 pub unsafe fn target<'a>(r: *mut ngx_http_request_t) -> Target<'a> {
     // SAFETY: the strings of a live request lie in its pool or its header buffers.
     unsafe {
-        if (*r).valid_unparsed_uri() != 0 {
+        if bits::valid_unparsed_uri(r) {
             Target::Raw(sys::bytes((*r).unparsed_uri))
         } else {
             Target::Current { path: sys::bytes((*r).uri), args: sys::bytes((*r).args) }
@@ -53,7 +54,7 @@ unsafe fn rank(r: *mut ngx_http_request_t) -> Rank {
     unsafe {
         if r == (*r).main {
             Rank::Main
-        } else if (*r).header_only() != 0 || (*r).background() != 0 {
+        } else if bits::header_only(r) || bits::background(r) {
             Rank::HeaderOnly
         } else {
             Rank::Subrequest
@@ -71,8 +72,7 @@ unsafe fn wire_target<'a>(r: *mut ngx_http_request_t) -> Target<'a> {
     // points into the same buffer, in front of `unparsed_uri`.
     unsafe {
         let of_the_client = r == (*r).main
-            && ((*r).valid_unparsed_uri() != 0
-                || ((*r).internal() == 0 && (*r).empty_path_in_uri() != 0));
+            && (bits::valid_unparsed_uri(r) || (!bits::internal(r) && bits::empty_path_in_uri(r)));
         if of_the_client
             && (*r).http_version < NGX_HTTP_VERSION_20 as ngx_uint_t
             && (*r).schema.len > 0

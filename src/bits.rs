@@ -1,0 +1,59 @@
+//! The bits of a request, through `request_bits.c`: see there why not through the bindings.
+
+use ngx::ffi::ngx_http_request_t;
+
+mod c {
+    use super::ngx_http_request_t;
+
+    unsafe extern "C" {
+        pub fn ngx_http_rust_page_cache_background(r: *const ngx_http_request_t) -> u32;
+        pub fn ngx_http_rust_page_cache_empty_path_in_uri(r: *const ngx_http_request_t) -> u32;
+        pub fn ngx_http_rust_page_cache_error_page(r: *const ngx_http_request_t) -> u32;
+        pub fn ngx_http_rust_page_cache_header_only(r: *const ngx_http_request_t) -> u32;
+        pub fn ngx_http_rust_page_cache_internal(r: *const ngx_http_request_t) -> u32;
+        pub fn ngx_http_rust_page_cache_post_action(r: *const ngx_http_request_t) -> u32;
+        pub fn ngx_http_rust_page_cache_valid_unparsed_uri(r: *const ngx_http_request_t) -> u32;
+        pub fn ngx_http_rust_page_cache_set_allow_ranges(r: *mut ngx_http_request_t, on: u32);
+    }
+}
+
+macro_rules! bits {
+    ($($(#[$doc:meta])* $name:ident = $c:ident;)*) => {
+        $(
+            $(#[$doc])*
+            ///
+            /// # Safety
+            /// `r` must be live.
+            pub unsafe fn $name(r: *const ngx_http_request_t) -> bool {
+                // SAFETY: the caller vouches for `r`.
+                unsafe { c::$c(r) != 0 }
+            }
+        )*
+    };
+}
+
+bits! {
+    /// A subrequest that nobody waits for.
+    background = ngx_http_rust_page_cache_background;
+    /// The target had no path.
+    empty_path_in_uri = ngx_http_rust_page_cache_empty_path_in_uri;
+    /// An error page is being made.
+    error_page = ngx_http_rust_page_cache_error_page;
+    /// No body follows the header.
+    header_only = ngx_http_rust_page_cache_header_only;
+    /// The location may be one for nginx's own redirects only.
+    internal = ngx_http_rust_page_cache_internal;
+    /// What nginx does after a request that has ended.
+    post_action = ngx_http_rust_page_cache_post_action;
+    /// `unparsed_uri` is still what the request is for.
+    valid_unparsed_uri = ngx_http_rust_page_cache_valid_unparsed_uri;
+}
+
+/// Whether ranges of the response may be asked for.
+///
+/// # Safety
+/// `r` must be live.
+pub unsafe fn set_allow_ranges(r: *mut ngx_http_request_t, on: bool) {
+    // SAFETY: the caller vouches for `r`.
+    unsafe { c::ngx_http_rust_page_cache_set_allow_ranges(r, u32::from(on)) };
+}

@@ -1,0 +1,31 @@
+/*
+ * The bits of a request, read and written by the compiler that nginx is built with.
+ *
+ * From nginx 1.29.3 on they follow a 16-bit field, and bindgen 0.72 has most of
+ * them two bits away from where they are.
+ */
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#define READ(name)                                                           \
+    __attribute__((visibility("hidden")))                                    \
+    unsigned ngx_http_rust_page_cache_##name(const ngx_http_request_t *r)    \
+    {                                                                        \
+        return r->name;                                                      \
+    }
+
+READ(background)
+READ(empty_path_in_uri)
+READ(error_page)
+READ(header_only)
+READ(internal)
+READ(post_action)
+READ(valid_unparsed_uri)
+
+__attribute__((visibility("hidden")))
+void ngx_http_rust_page_cache_set_allow_ranges(ngx_http_request_t *r, unsigned on)
+{
+    r->allow_ranges = on ? 1 : 0;
+}

@@ -21,11 +21,14 @@ fn length(choice: usize) -> Option<usize> {
     }
 }
 
-/// The name of a key. Some begin with others; those of Redis hold framing.
+/// The name of a key. Some begin with others, some are as long as may be; those of Redis hold
+/// framing.
 pub fn name(protocol: Protocol, key: usize) -> Vec<u8> {
     match (protocol, key) {
         (Protocol::Redis, 3) => b"k\r\n$1\r\nx".to_vec(),
         (Protocol::Redis, 4) => Vec::new(),
+        (Protocol::Redis, 5) => [b'k'; 20_000].to_vec(),
+        (Protocol::Memcached, 5..8) => [&[b'x'; 249][..], &[b'0' + key as u8]].concat(),
         (_, 0) => b"k".to_vec(),
         (_, key) => format!("k{key}").into_bytes(),
     }

@@ -1,11 +1,13 @@
 //! nginx's balancer, borrowed: which server a key goes to.
 //!
-//! The balancing methods read `r->upstream`, so each look-up gets a zeroed `ngx_http_upstream_t`
-//! of its own that stands in for the time of the call (`ngx_http_upstream.c`,
-//! `ngx_http_upstream_init_request`).
+//! The balancing methods read `r->upstream` (`ngx_http_upstream.c`,
+//! `ngx_http_upstream_init_request`). One structure of the worker's stands in for it for the time
+//! of a call, with the peer connection of the look-up that the call is for: this, of all that it
+//! holds, is what a balancer keeps its own state in. A structure for each look-up would be a
+//! kilobyte in the pool of every parked request.
 
 use std::mem;
-use std::ptr::{self, NonNull};
+use std::ptr;
 
 use ngx::ffi::*;
 use page_cache::Failure;
@@ -16,7 +18,7 @@ use crate::sys::{self, code};
 /// The balancer's state for one key of one request.
 pub struct Peer {
     r: *mut ngx_http_request_t,
-    upstream: *mut ngx_http_upstream_t,
+    pc: ngx_peer_connection_t,
     /// A server was picked and not given back yet.
     held: bool,
 }
@@ -39,24 +41,31 @@ impl Peer {
         r: *mut ngx_http_request_t,
         us: *mut ngx_http_upstream_srv_conf_t,
     ) -> Result<Self, Failure> {
-        let upstream = store::take_upstream().ok_or(Failure::Memory)?.as_ptr();
-        let mut peer = Self { r, upstream, held: false };
-        // SAFETY: `peer.init` is set for every upstream once the configuration has been read.
+        // SAFETY: a zeroed peer connection is what nginx starts from.
+        let mut peer = Self { r, pc: unsafe { mem::zeroed() }, held: false };
+        // SAFETY: `r` is live; `peer.init` is set for every upstream once the configuration has
+        // been read; nobody uses the stand-in outside of a call.
         let ready = unsafe {
-            (*upstream).peer.log = (*(*r).connection).log;
-            (*upstream).peer.start_time = ngx_current_msec;
+            peer.pc.log = (*(*r).connection).log;
+            peer.pc.start_time = ngx_current_msec;
             let init = (*us).peer.init.ok_or(Failure::Down)?;
-            peer.borrowing(|r| init(r, us))
+            store::upstream().write_bytes(0, 1);
+            peer.borrowing(|_| init(r, us))
         };
         if ready == code::OK { Ok(peer) } else { Err(Failure::Memory) }
     }
 
-    /// Runs `f` while `r->upstream` is ours.
-    fn borrowing<T>(&mut self, f: impl FnOnce(*mut ngx_http_request_t) -> T) -> T {
-        // SAFETY: `r` outlives us; nothing else runs meanwhile.
+    /// Runs `f`, which gets the place of the peer connection, while `r->upstream` is ours.
+    fn borrowing<T>(&mut self, f: impl FnOnce(*mut ngx_peer_connection_t) -> T) -> T {
+        let upstream = store::upstream();
+        // SAFETY: `r` outlives us; the stand-in is the worker's and never freed, and nothing else
+        // runs meanwhile that could want it: a balancer calls no phase handler.
         unsafe {
-            let saved = mem::replace(&mut (*self.r).upstream, self.upstream);
-            let result = f(self.r);
+            let saved = mem::replace(&mut (*self.r).upstream, upstream);
+            let place = &raw mut (*upstream).peer;
+            ptr::write(place, ptr::read(&raw const self.pc));
+            let result = f(place);
+            self.pc = ptr::read(place);
             (*self.r).upstream = saved;
             result
         }
@@ -65,20 +74,19 @@ impl Peer {
     /// Picks the next server. `Err(Failure::Down)`: nginx has none to give.
     pub fn pick(&mut self) -> Result<(), Failure> {
         self.give_back(Verdict::Fine);
-        let upstream = self.upstream;
-        // SAFETY: `upstream` is ours until the peer is dropped.
-        let pc = unsafe { &raw mut (*upstream).peer };
         // SAFETY: `peer.init` set `get`.
-        let picked = self.borrowing(|_| unsafe {
-            match (*pc).get {
+        let picked = self.borrowing(|pc| unsafe {
+            let picked = match (*pc).get {
                 Some(get) => get(pc, (*pc).data),
                 None => code::ERROR,
+            };
+            if picked == code::DONE {
+                // With NGX_DONE the `keepalive` module hands over a connection of its own.
+                close_cached(pc);
             }
+            picked
         });
-        if picked == code::DONE {
-            // SAFETY: with NGX_DONE the `keepalive` module hands over a connection of its own.
-            unsafe { close_cached(pc) };
-        } else if picked != code::OK {
+        if picked != code::OK && picked != code::DONE {
             return Err(Failure::Down);
         }
         self.held = true;
@@ -90,15 +98,13 @@ impl Peer {
         if !mem::take(&mut self.held) {
             return;
         }
-        let upstream = self.upstream;
         let state = match verdict {
             Verdict::Fine => 0,
             Verdict::Failed => NGX_PEER_FAILED as ngx_uint_t,
         };
-        self.borrowing(|_| {
+        self.borrowing(|pc| {
             // SAFETY: as in `pick`; the server was picked and is given back now.
             unsafe {
-                let pc = &raw mut (*upstream).peer;
                 if let Some(free) = (*pc).free {
                     free(pc, (*pc).data, state);
                 }
@@ -108,8 +114,7 @@ impl Peer {
 
     /// Whether the balancer has another server to try.
     pub fn has_more(&self) -> bool {
-        // SAFETY: `upstream` is ours until the peer is dropped.
-        unsafe { (*self.upstream).peer.tries > 0 }
+        self.pc.tries > 0
     }
 
     /// Whether a server is held.
@@ -119,33 +124,25 @@ impl Peer {
 
     /// The address of the server picked.
     pub fn address(&self) -> &[u8] {
+        let (address, len) = (self.pc.sockaddr.cast::<u8>(), self.pc.socklen as usize);
+        if address.is_null() {
+            return &[];
+        }
         // SAFETY: after a pick nginx points to an address of its configuration (or of the
         // request's pool).
-        unsafe {
-            let pc = &(*self.upstream).peer;
-            if pc.sockaddr.is_null() {
-                return &[];
-            }
-            std::slice::from_raw_parts(pc.sockaddr.cast::<u8>(), pc.socklen as usize)
-        }
+        unsafe { std::slice::from_raw_parts(address, len) }
     }
 
     /// The printable address of the server picked.
     pub fn name(&self) -> &[u8] {
         // SAFETY: as `address`.
-        unsafe {
-            let name = (*self.upstream).peer.name;
-            if name.is_null() { &[] } else { sys::bytes(*name) }
-        }
+        unsafe { self.pc.name.as_ref().map_or(&[], |&name| sys::bytes(name)) }
     }
 }
 
 impl Drop for Peer {
     fn drop(&mut self) {
         self.give_back(Verdict::Fine);
-        if let Some(upstream) = NonNull::new(self.upstream) {
-            store::return_upstream(upstream);
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What one worker knows: the servers of its stores, and who waits for which reply.
 
-use std::mem;
+use std::mem::{self, MaybeUninit};
 use std::ptr::NonNull;
 use std::rc::Rc;
 
@@ -17,18 +17,12 @@ use crate::server::{self, Server};
 use crate::sys;
 use crate::ticket::Tickets;
 
-/// So many upstream structures are kept for the next look-ups.
-const UPSTREAMS: usize = 64;
-
 /// What one worker process knows. nginx's workers are single-threaded, and only they come here.
 struct Worker {
     servers: Vec<*mut Server>,
     tickets: Tickets,
     /// Reused between reads.
     scratch: Vec<(Ticket, Reply)>,
-    /// Stand-ins for `r->upstream` that nobody uses now. They are a kilobyte each: in the pools
-    /// of parked requests they would make these a third larger.
-    upstreams: Vec<NonNull<ngx_http_upstream_t>>,
     /// The ETag computed last.
     tags: Tags,
     complaints: Option<LogLimit>,
@@ -44,7 +38,6 @@ impl Worker {
             servers: Vec::new(),
             tickets: Tickets::new(),
             scratch: Vec::new(),
-            upstreams: Vec::new(),
             tags: Tags::new(),
             complaints: None,
             hinted: false,
@@ -138,31 +131,10 @@ pub fn return_scratch(scratch: Vec<(Ticket, Reply)>) {
     unsafe { (*worker()).scratch = scratch };
 }
 
-/// A zeroed upstream structure; give it back with [`return_upstream`]. `None` when memory is short.
-pub fn take_upstream() -> Option<NonNull<ngx_http_upstream_t>> {
-    // SAFETY: single-threaded; those kept are allocated, in nobody's hands, and plain C data.
-    unsafe {
-        let kept = &raw mut (*worker()).upstreams;
-        if let Some(upstream) = (*kept).pop() {
-            upstream.write_bytes(0, 1);
-            return Some(upstream);
-        }
-        let size = mem::size_of::<ngx_http_upstream_t>();
-        NonNull::new(ngx_calloc(size, sys::cycle_log()).cast())
-    }
-}
-
-/// The counterpart of [`take_upstream`].
-pub fn return_upstream(upstream: NonNull<ngx_http_upstream_t>) {
-    // SAFETY: single-threaded; it came from ngx_calloc, and its peer is gone.
-    unsafe {
-        let kept = &raw mut (*worker()).upstreams;
-        if (*kept).len() < UPSTREAMS && (*kept).try_reserve(1).is_ok() {
-            (*kept).push(upstream);
-        } else {
-            libc::free(upstream.as_ptr().cast());
-        }
-    }
+/// What stands in for `r->upstream` while a balancer is asked.
+pub fn upstream() -> *mut ngx_http_upstream_t {
+    static mut UPSTREAM: MaybeUninit<ngx_http_upstream_t> = MaybeUninit::zeroed();
+    (&raw mut UPSTREAM).cast()
 }
 
 /// The ETag of a page that has none of its own.
@@ -200,9 +172,6 @@ pub unsafe fn close_all() {
         (*worker()).tickets = Tickets::new();
         for server in mem::take(&mut (*worker()).servers) {
             Server::end(server);
-        }
-        for upstream in mem::take(&mut (*worker()).upstreams) {
-            libc::free(upstream.as_ptr().cast());
         }
         *worker() = Worker::new();
     }

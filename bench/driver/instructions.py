@@ -21,6 +21,7 @@ NAMES = (
     "rpc-redis-md5",
     "rpc-redis-django",
     peers.REFERENCE,
+    peers.TUNED,
 )
 SINGLE = "master_process off;"
 CONNECTIONS = (1, 64)

@@ -100,7 +100,7 @@ def slow(bench, peer, size, seconds):
 
 def run(bench, seconds):
     sieges, slows = [], []
-    for name in (peers.SUBJECT, "rpc-redis-django", peers.REFERENCE, "django"):
+    for name in (peers.SUBJECT, "rpc-redis-django", peers.REFERENCE, peers.TUNED, "django"):
         peer = bench.peer(name)
         if not peer:
             continue

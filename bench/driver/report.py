@@ -12,7 +12,8 @@ TITLES = {peer.name: peer.title for peer in ALL}
 WORKLOADS = workloads.HEADLINE + workloads.OTHERS
 #: Below this share of its core nginx was not what limited the throughput.
 BUSY = 0.9
-#: From this share of its core on the load generator, with what it shares it with, sets the pace too.
+#: From this share of its core on the load generator, with what it shares it with, sets the pace
+#: too.
 FULL = 0.95
 #: Cores that somebody else may use before the report warns.
 NOISE = 0.1
@@ -252,7 +253,8 @@ highest. nginx ms, store ms: CPU time per 1,000 requests, from the kernel's acco
 milliseconds. nginx's core and load's core are how busy they were: where nginx had time to spare
 (marked *) something else set the pace; where the load generator's core, which it may share with
 the store, was full (marked †) more might have been possible. Every response was checked for status,
-length and the first bytes of its body. How it is measured: [bench/README.md](../../bench/README.md).
+length and the first bytes of its body. How it is measured:
+[bench/README.md](../../bench/README.md).
 
 """
 

@@ -5,7 +5,8 @@ from .bench import say
 
 CLIENTS = 2000
 #: A slow client's receive buffer in bytes: the kernel makes it the smallest that it has (2,304).
-#: With nginx's send buffer, as small, a quarter of a page of 8 KiB goes in; the rest waits in nginx.
+#: With nginx's send buffer, as small, a quarter of a page of 8 KiB goes in; the rest waits in
+#: nginx.
 SLOW_BUFFER = 1
 #: The goal is about pages of 8 KiB. Of a larger one this module holds all of it, memcached_pass a
 #: buffer full.

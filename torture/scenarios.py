@@ -357,7 +357,7 @@ ALL = [
         "ten minutes at full load with a random fault every four seconds",
         soak.soak,
         tuple(pages.GROUPS) + DIRECT,
-        seconds=(10.0, 600.0),
+        seconds=(8.0, 600.0),
         manner=Manner(rate=0.0),
     ),
 ]

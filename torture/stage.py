@@ -40,7 +40,7 @@ class Scenario:
     seen: str = "ERROR"
     forgiven: frozenset[str] = frozenset()
     excused: str = NOTHING
-    seconds: tuple[float, float] = (1.5, 10.0)
+    seconds: tuple[float, float] = (1.2, 10.0)
     smoke: bool = False
     quick: bool = True
     manner: Manner = USUAL
@@ -180,6 +180,9 @@ class Stage:
 
     def judge(self, tally: Tally) -> None:
         self.judge_failures(tally)
+        forgiven = sum(tally.failures.get(kind, 0) for kind in self.scenario.forgiven)
+        if self.scenario.forgiven:
+            self.note(f"{forgiven:,} requests that nginx had no memory for")
         if not self.injected:
             self.problem("no fault was injected")
         hurt = list(self.scenario.hurt or self.scenario.groups)

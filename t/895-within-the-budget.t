@@ -22,13 +22,13 @@ sub good ()   { return fake_redis(sub ($c, $key) { $c->bulk("page $key\n") })->a
 
 # name => servers, time to connect, budget, outcome, seconds at least and less than
 my %row = (
-    'the-other-answers'     => [[locked, good],            500,  2500, 'HIT',           0.45, 1.5],
-    'the-third-answers'     => [[locked, locked, good],    400,  2500, 'HIT',           0.75, 1.8],
-    'the-backup-answers'    => [[locked, good . ' backup'], 400, 2500, 'HIT',           0.35, 1.5],
-    'the-other-is-silent'   => [[locked, silent],          900,  1200, 'ERROR timeout', 1.15, 1.9],
-    'none-lets-us-in'       => [[map { locked } 1 .. 4],   400,  1000, 'ERROR',         0.95, 1.7],
-    'no-time-for-the-other' => [[locked, good],            2500, 500,  'ERROR',         0.45, 1.2],
-    'silent'                => [[silent, good],            300,  800,  'ERROR timeout', 0.75, 1.5],
+    'the-other-answers'     => [[locked, good],             1000, 8000, 'HIT',           0.95, 2.9],
+    'the-third-answers'     => [[locked, locked, good],     1000, 8000, 'HIT',           1.95, 3.9],
+    'the-backup-answers'    => [[locked, good . ' backup'], 1000, 8000, 'HIT',           0.95, 2.9],
+    'the-other-is-silent'   => [[locked, silent],           1200, 1800, 'ERROR timeout', 1.75, 2.8],
+    'none-lets-us-in'       => [[map { locked } 1 .. 4],    800,  2000, 'ERROR',         1.95, 3.0],
+    'no-time-for-the-other' => [[locked, good],             4000, 800,  'ERROR',         0.75, 2.0],
+    'silent'                => [[silent, good],             600,  800,  'ERROR timeout', 0.75, 2.0],
 );
 my (@upstreams, @locations);
 for my $name (sort keys %row) {

@@ -28,9 +28,9 @@ my @waiting = map {
 memcached->set('/idle', "stored\n");
 redis->set('/redis', "stored\n");
 
-sub configuration ($how) {
+sub configuration ($how, $time = '1s') {
     return (
-        main   => 'worker_shutdown_timeout 1s;',
+        main   => "worker_shutdown_timeout $time;",
         server => <<"CONF",
     rust_page_cache_timeout 60s;
     rust_page_cache_connect_timeout 60s;
@@ -88,13 +88,15 @@ is $nginx->get('/idle')->cache, 'HIT', 'the new ones serve';
 is $holding->connections + $locked->connections, $asked, 'nobody has connected once more';
 
 # Those who have their answer in time get it from the old workers.
+$nginx->write(configuration('patient', '60s'));
+ok $nginx->reload, 'the workers are replaced';
 $holding->forget;
 @clients = map { $nginx->client->send(RustPageCache::Client::get("/hold/again/$_")) } 1 .. 20;
 ok wait_until(sub { $holding->asked >= 20 }), 'the store is asked';
+$nginx->write(configuration('new'));
 ok $nginx->reload, 'the workers are replaced once more';
 $holding->release;
 is scalar(grep { $_ && $_->cache eq "HIT" } map { $_->response } @clients), 20, 'all have their answer';
-$begin = time;
 ok wait_until(sub { !$nginx->leaving }), 'the old workers end';
 
 # The same at the end of all.

@@ -47,7 +47,7 @@ for (1 .. 40) {
     my $answer = $client->send(RustPageCache::Client::get('/worker', Connection => 'keep-alive'))->response;
     push @{$clients{$answer->body}}, $client;
 }
-my ($dies, $lives) = sort $nginx->worker_pids;
+my ($dies, $lives) = sort $nginx->all_worker_pids;
 is_deeply [sort keys %clients], [$dies, $lives], 'both workers have clients';
 
 my @doomed  = @{$clients{$dies}};
@@ -79,7 +79,7 @@ for (1 .. 60) {
     my $answer = $nginx->get($pages[$_ % @pages]);
     $served{$answer->header('X-Worker')}++ if $answer->cache eq 'HIT';
 }
-is_deeply [sort keys %served], [sort $nginx->worker_pids], 'the old one and the new one serve';
+is_deeply [sort keys %served], [sort $nginx->all_worker_pids], 'the old one and the new one serve';
 ok wait_until(sub { memcached->stat('curr_connections') <= 2 * 2 + 3 }),
     'no connection of the dead one is left';
 my $sum = $load->stop;
@@ -108,7 +108,7 @@ $load = RustPageCache::Load->start(
     bodies  => sub ($page) { ("memcached $page\n", "fallback $page\n") },
 );
 for my $kill (1 .. KILLS) {
-    my ($one, $two) = $nginx->worker_pids;
+    my ($one, $two) = $nginx->all_worker_pids;
     kill 'KILL', $one, $two;
     wait_until(sub { my @pids = $nginx->worker_pids; @pids == 3 && !grep { $_ == $one || $_ == $two } @pids })
         or fail("kill $kill: the master starts others");

@@ -47,13 +47,12 @@ for my $name (sort keys %main) {
     for my $signal ('QUIT', 'TERM') {
         my $nginx = start($main{$name});
         my $is_alone = $name =~ /master/;
-        is scalar(() = $nginx->worker_pids), $is_alone ? 0 : 1, "$name: the processes";
-
         $mortal->set('/page', "stored\n");
         for my $page ('/page', '/redis') {
             is $nginx->get($page)->cache, 'HIT', "$name: $page";
         }
         is $nginx->get('/none')->body, "fallback\n", "$name: a miss";
+        is scalar(() = $nginx->worker_pids), $is_alone ? 0 : 1, "$name: the processes";
         $mortal->stop;
         is $nginx->get('/page')->body, "fallback\n", "$name: the store is gone";
         $mortal->restart->set('/page', "stored\n");

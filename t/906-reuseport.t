@@ -38,7 +38,7 @@ sub served ($n) {
 }
 
 my $hits = served(200);
-is_deeply [sort keys %$hits], [sort $nginx->worker_pids], 'every worker serves from the cache';
+is_deeply [sort keys %$hits], [sort $nginx->all_worker_pids], 'every worker serves from the cache';
 my $sum = 0;
 $sum += $_ for values %$hits;
 is $sum, 200, 'every time';
@@ -54,7 +54,7 @@ my $load = RustPageCache::Load->start(
     bodies  => sub ($page) { "memcached $page\n" },
 );
 for my $turn (1 .. 5) {
-    my %old = map { $_ => 1 } $nginx->worker_pids;
+    my %old = map { $_ => 1 } $nginx->all_worker_pids;
     ok $nginx->reload, "reload $turn";
     $hits = served(60);
     is scalar(grep { $old{$_} } keys %$hits), 0, "reload $turn: the new workers serve";

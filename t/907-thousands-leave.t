@@ -72,7 +72,7 @@ for my $listen ('', 'http2') {
     }
 CONF
     get($nginx, '/first');
-    my ($worker) = $nginx->worker_pids;
+    my ($worker) = $nginx->all_worker_pids;
     # Two connections to the store, and no client.
     my $idle = $nginx->descriptors + 1;
     my $memory;

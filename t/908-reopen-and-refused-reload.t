@@ -30,7 +30,7 @@ rename $log, "$log.1" or die "$log: $!\n";
 kill 'USR1', $nginx->pid;
 ok wait_until(sub { -e $log }), 'the log is opened anew';
 # The worker opens it for itself; what it says before still goes to the old one.
-my ($worker) = $nginx->worker_pids;
+my ($worker) = $nginx->all_worker_pids;
 ok wait_until(sub { grep { (readlink // '') eq $log } glob "/proc/$worker/fd/*" }), 'by the worker';
 is $nginx->get('/page')->cache, 'HIT', 'over the connection of before';
 $mortal->stop;
@@ -47,7 +47,7 @@ my %refused = (
     'no such fallback'     => $server =~ s/key=raw/key=raw fallback=\@nobody/r,
     'an unknown directive' => $server . 'no_such_directive;',
 );
-my @workers = sort $nginx->worker_pids;
+my @workers = sort $nginx->all_worker_pids;
 for my $name (sort keys %refused) {
     my $before = () = $nginx->log_lines('\[emerg\]');
     $nginx->write(server => $refused{$name});
@@ -55,7 +55,7 @@ for my $name (sort keys %refused) {
     ok wait_until(sub { $nginx->log_lines('\[emerg\]') > $before }), "$name: refused";
     is $nginx->get('/page')->cache, 'HIT', "$name: the worker goes on";
 }
-is_deeply [sort $nginx->worker_pids], \@workers, 'the same worker';
+is_deeply [sort $nginx->all_worker_pids], \@workers, 'the same worker';
 $nginx->write(server => $server);
 ok $nginx->reload, 'a good one is taken';
 is $nginx->get('/page')->cache, 'HIT', 'and serves';

@@ -44,7 +44,7 @@ sub answers (@clients) {
 
 my $nginx   = start('30s');
 my @clients = park($nginx);
-my @workers = $nginx->worker_pids;
+my @workers = $nginx->all_worker_pids;
 is_deeply [$nginx->run('-s', 'quit')], [0, ''], 'nginx -s quit';
 ok wait_until(sub { @{[$nginx->leaving]} == 2 }), 'the workers wait';
 $_->abort for splice @clients, 0, 100;

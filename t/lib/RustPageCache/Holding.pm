@@ -15,6 +15,7 @@ use IO::Select;
 use IO::Socket::INET;
 
 use RustPageCache::Fake;
+use RustPageCache::Ports qw(listen_on);
 use RustPageCache::Process qw(wait_until);
 
 use constant LENGTH => 2_000;
@@ -22,6 +23,9 @@ use constant LENGTH => 2_000;
 my $count = 0;
 
 sub start ($class, %options) {
+    # Its predecessor's children may still be about to end.
+    my $is_free = sub { my $socket = listen_on($options{port}) // return; close $socket };
+    wait_until($is_free) or die "$options{port}: $!\n" if $options{port};
     my $gate = "$options{dir}/holding-" . ++$count . '.open';
     my $self = $class->SUPER::start(sub ($c) { serve($c, $gate) }, scheme => 'memcached', %options);
     $self->{gate} = $gate;

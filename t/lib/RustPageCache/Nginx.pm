@@ -144,6 +144,13 @@ sub worker_pids ($self, $master = $self->{pid}) {
         split /\n/, qx(ps -o pid=,args= --ppid $master);
 }
 
+# The same, once there are as many as there should be.
+sub all_worker_pids ($self) {
+    my @pids;
+    wait_until(sub { @pids = $self->worker_pids; @pids == $self->{workers} });
+    return @pids;
+}
+
 # The workers that are shutting down.
 sub leaving ($self, $master = $self->{pid}) {
     return map { /^\s*(\d+) .*nginx: worker process is shutting down$/ ? $1 : () }
@@ -202,7 +209,7 @@ sub get_many ($self, @targets) {
 
 # HUP, and waits until workers of the new configuration have taken over.
 sub reload ($self) {
-    my %old = map { $_ => 1 } $self->worker_pids;
+    my %old = map { $_ => 1 } $self->all_worker_pids;
     kill 'HUP', $self->{pid};
     my $new = wait_until(sub {
         my @workers = $self->worker_pids;

@@ -23,6 +23,9 @@ const LONGEST_PATIENCE: u64 = 1_000;
 /// So many look-ups may queue on one connection before another one is opened.
 const CROWDED: usize = 64;
 
+/// So many connections lost while they were tried are no accident.
+const LOST_TRIALS: u8 = 3;
+
 /// One server of a store: an address, a protocol and who we are to it.
 pub struct Server {
     protocol: Protocol,
@@ -33,6 +36,8 @@ pub struct Server {
     connections: Vec<*mut Connection>,
     /// Whether it answers a `get` of many keys, as far as connections that are gone know.
     sharing: Sharing,
+    /// Connections that were lost while it was asked for that.
+    lost_trials: u8,
     breaker: Breaker,
     complaints: LogLimit,
     oversize: Oversize,
@@ -104,6 +109,7 @@ impl Server {
             name: name.to_vec(),
             connections: Vec::new(),
             sharing: Sharing::default(),
+            lost_trials: 0,
             breaker: Breaker::new(),
             complaints: LogLimit::default(),
             oversize: Oversize::new(),
@@ -190,8 +196,19 @@ impl Server {
     /// What a connection that is gone has found out; a refusal is not forgotten as long as the
     /// worker lives.
     pub fn learn(&mut self, sharing: Sharing) {
-        if self.sharing != Sharing::Refused && sharing != Sharing::Unknown {
-            self.sharing = sharing;
+        match sharing {
+            Sharing::Unknown => {}
+            Sharing::Asked => {
+                self.lost_trials = self.lost_trials.saturating_add(1);
+                if self.lost_trials >= LOST_TRIALS {
+                    self.sharing = Sharing::Refused;
+                }
+            }
+            Sharing::Proven | Sharing::Refused => {
+                if self.sharing != Sharing::Refused {
+                    self.sharing = sharing;
+                }
+            }
         }
     }
 

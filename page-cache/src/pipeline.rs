@@ -466,7 +466,7 @@ impl Pipeline {
     pub fn fail_all(&mut self, why: Failure, deliver: &mut dyn FnMut(Ticket, Failure, Retry)) {
         let begun = self.close();
         let sharing = match self.queue.sharing {
-            Sharing::Asked => Sharing::Refused,
+            Sharing::Asked if why == Failure::Protocol => Sharing::Refused,
             known => known,
         };
         // Whoever was in the trial has not asked for it.

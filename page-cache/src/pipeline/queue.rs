@@ -47,11 +47,12 @@ pub enum Sharing {
     /// Nothing is known.
     #[default]
     Unknown,
-    /// It was asked.
+    /// It was asked; of a connection that is gone: it was lost before the answer, perhaps for
+    /// that.
     Asked,
     /// It does.
     Proven,
-    /// It does not, or broke off when asked.
+    /// It does not.
     Refused,
 }
 

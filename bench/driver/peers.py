@@ -80,7 +80,7 @@ PEERS = [
         "proxy_cache, warm, open_file_cache",
         "proxy_cache",
         words={
-            "OPEN_FILE_CACHE": "open_file_cache max=50000 inactive=1h;open_file_cache_valid 1h;"
+            "OPEN_FILE_CACHE": "open_file_cache max=12000 inactive=1h;open_file_cache_valid 1h;"
         },
         few=True,
         misses=False,

@@ -7,6 +7,10 @@
 //! as many commands (measured with 1.6.18, 8 KiB values), since it sends each
 //! command's reply by a system call of its own.
 
+mod arena;
+mod asked;
+mod trial;
+
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::mem;
@@ -18,7 +22,11 @@ use twox_hash::XxHash3_64;
 use super::{Limits, Ticket};
 use crate::hash::BuildGiven;
 use crate::outcome::Failure;
-use crate::wire::{Asked, Protocol, memcached};
+use crate::wire::Protocol;
+
+use arena::{Arena, Key};
+pub use asked::Keys;
+pub use trial::Sharing;
 
 /// The most look-ups that wait on one connection, and the most waiters for them.
 pub const MOST: usize = 65_536;
@@ -36,25 +44,6 @@ const WORTH_JOINING: usize = 8;
 
 /// The most keys in one `get`, so that its reply is not too long in coming.
 pub const KEYS_PER_GET: usize = 32;
-
-/// After so many answers a connection is tried with a `get` of two keys, and after as many
-/// again if that told nothing because the key was absent.
-const TRIED: u64 = 64;
-
-/// Whether the server answers a `get` of many keys.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Sharing {
-    /// Nothing is known.
-    #[default]
-    Unknown,
-    /// It was asked; of a connection that is gone: it was lost before the answer, perhaps for
-    /// that.
-    Asked,
-    /// It does.
-    Proven,
-    /// It does not.
-    Refused,
-}
 
 /// Who waits for a reply.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -75,9 +64,7 @@ pub struct Lookup {
     pub waiters: Waiters,
     /// Its value has come, others of the same command are to come.
     pub answered: bool,
-    /// Place of its key among all keys that this connection was ever given.
-    key: u64,
-    key_len: usize,
+    key: Key,
     /// How much had been received when its command was written; `None` before that.
     written_at: Option<u64>,
     /// Of key and limit, for the table of what can be joined.
@@ -125,9 +112,7 @@ pub struct Queue {
     joinable: HashMap<u64, u64, BuildGiven>,
     /// Of the hashes, so that nobody outside can make keys that collide.
     seed: u64,
-    /// The keys of the look-ups, one behind the other; `keys_gone` bytes have left the front.
-    keys: Vec<u8>,
-    keys_gone: u64,
+    keys: Arena,
     /// Encoded look-ups, of which `gone` bytes went to the socket.
     bytes: Vec<u8>,
     gone: usize,
@@ -153,8 +138,7 @@ impl Queue {
             written: 0,
             joinable: HashMap::default(),
             seed: RandomState::new().hash_one(0_u8),
-            keys: Vec::new(),
-            keys_gone: 0,
+            keys: Arena::default(),
             bytes: Vec::new(),
             gone: 0,
             sent: 0,
@@ -206,11 +190,14 @@ impl Queue {
         limits: Limits,
     ) -> Result<(), Failure> {
         let is_full = self.lookups.len() >= MOST;
-        if is_full || self.keys_in_use() >= MOST_BYTES || self.unwritten() >= MOST_BYTES {
+        let oldest = self.lookups.front().map(|front| front.key);
+        if is_full || self.keys.in_use(oldest) >= MOST_BYTES || self.unwritten() >= MOST_BYTES {
             return Err(Failure::Memory);
         }
         let is_probe = waiter == Waiter::Probe;
-        self.make_room(key).map_err(|_| Failure::Memory)?;
+        self.lookups.try_reserve(1).map_err(|_| Failure::Memory)?;
+        self.joinable.try_reserve(1).map_err(|_| Failure::Memory)?;
+        let key = self.keys.add(key).map_err(|_| Failure::Memory)?;
         // A probe is not waited for behind, nor are pages behind a probe.
         if !is_probe {
             self.joinable.insert(hash, self.left + self.lookups.len() as u64);
@@ -219,35 +206,17 @@ impl Queue {
             max_size: limits.max_size,
             waiters: SmallVec::from_buf([(waiter, limits.deadline)]),
             answered: false,
-            key: self.keys_gone + self.keys.len() as u64,
-            key_len: key.len(),
+            key,
             written_at: None,
             hash,
             is_probe,
             is_double: false,
         });
-        self.keys.extend_from_slice(key);
         Ok(())
     }
 
-    fn make_room(&mut self, key: &[u8]) -> Result<(), std::collections::TryReserveError> {
-        self.keys.try_reserve(key.len())?;
-        self.joinable.try_reserve(1)?;
-        self.lookups.try_reserve(1)
-    }
-
     fn key(&self, lookup: &Lookup) -> &[u8] {
-        let at = lookup.key.saturating_sub(self.keys_gone) as usize;
-        self.keys.get(at..at.saturating_add(lookup.key_len)).unwrap_or_default()
-    }
-
-    fn keys_in_use(&self) -> usize {
-        self.keys.len().saturating_sub(self.keys_unused())
-    }
-
-    /// Bytes of keys before that of the first look-up.
-    fn keys_unused(&self) -> usize {
-        self.lookups.front().map_or(0, |front| front.key.saturating_sub(self.keys_gone)) as usize
+        self.keys.get(lookup.key)
     }
 
     fn unwritten(&self) -> usize {
@@ -299,45 +268,6 @@ impl Queue {
         Ok(())
     }
 
-    fn may_try(&self) -> bool {
-        self.sharing == Sharing::Unknown && self.answers >= TRIED
-    }
-
-    /// Puts the next look-up into the queue twice.
-    fn double(&mut self) -> Result<usize, Failure> {
-        let Some(first) = self.lookups.get(self.sealed) else { return Ok(1) };
-        let double = Lookup { waiters: Waiters::new(), is_double: true, ..*first };
-        self.lookups.try_reserve(1).map_err(|_| Failure::Memory)?;
-        self.lookups.insert(self.sealed + 1, double);
-        self.sharing = Sharing::Asked;
-        // The numbers of those behind it have changed: they are joined no more, which costs a
-        // moment of this connection's life.
-        self.joinable.clear();
-        Ok(2)
-    }
-
-    /// The front look-ups, if they try whether the server knows a `get` of many keys.
-    pub fn trial(&self) -> Range<usize> {
-        let is_trial = self.lookups.get(1).is_some_and(|second| second.is_double);
-        if is_trial && self.front().len() == 2 { 0..2 } else { 0..0 }
-    }
-
-    /// The reply to the front command is complete: what it says of sharing.
-    fn learn(&mut self) {
-        self.answers = self.answers.saturating_add(1);
-        let (Some(first), Some(second)) = (self.lookups.front(), self.lookups.get(1)) else {
-            return;
-        };
-        if !self.trial().is_empty() {
-            self.answers = 0;
-            self.sharing = match (first.answered, second.answered) {
-                (true, true) => Sharing::Proven,
-                (true, false) => Sharing::Refused,
-                _ => Sharing::Unknown,
-            };
-        }
-    }
-
     /// How many look-ups the next command has.
     fn next_command(&self) -> usize {
         let free = self.lookups.len() - self.sealed;
@@ -386,21 +316,6 @@ impl Queue {
         } else if self.gone > KEPT_BYTES && self.gone > self.bytes.len() / 2 {
             self.bytes.drain(..self.gone);
             self.gone = 0;
-        }
-    }
-
-    /// Lets the keys of the look-ups go that have left.
-    fn compact_keys(&mut self) {
-        let Some(front) = self.lookups.front() else {
-            self.keys_gone += self.keys.len() as u64;
-            self.keys.clear();
-            self.keys.shrink_to(KEPT_BYTES);
-            return;
-        };
-        let (unused, first) = (self.keys_unused(), front.key);
-        if unused > KEPT_BYTES && unused > self.keys.len() / 2 {
-            self.keys.drain(..unused.min(self.keys.len()));
-            self.keys_gone = first;
         }
     }
 
@@ -460,7 +375,7 @@ impl Queue {
             self.commands.shrink_to(KEPT_LOOKUPS);
             self.joinable.shrink_to(KEPT_LOOKUPS);
         }
-        self.compact_keys();
+        self.keys.release(self.lookups.front().map(|front| front.key));
     }
 
     fn forget(&mut self, waiters: usize) {
@@ -511,30 +426,5 @@ impl Queue {
     pub fn drain(&mut self) -> VecDeque<Lookup> {
         let protocol = self.protocol;
         mem::replace(self, Self::new(protocol)).lookups
-    }
-}
-
-/// The keys that one reply answers.
-pub struct Keys<'a> {
-    queue: &'a Queue,
-    count: usize,
-}
-
-impl Asked for Keys<'_> {
-    fn len(&self) -> usize {
-        self.count
-    }
-
-    fn longest(&self) -> usize {
-        match (self.count, self.queue.lookups.front()) {
-            (1, Some(lookup)) => lookup.key_len,
-            _ => memcached::LONGEST_KEY,
-        }
-    }
-
-    fn find(&self, key: &[u8]) -> Option<usize> {
-        // Those that were answered are asked for no more: a value that comes twice is a lie.
-        let mut lookups = self.queue.lookups.iter().take(self.count);
-        lookups.position(|lookup| !lookup.answered && self.queue.key(lookup) == key)
     }
 }

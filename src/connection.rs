@@ -13,7 +13,7 @@ use std::ptr;
 use ngx::ffi::*;
 use ngx::ngx_log_debug_mask;
 use page_cache::Failure;
-use page_cache::pipeline::{Fault, Limits, Pipeline, Retry, Ticket};
+use page_cache::pipeline::{Fault, Limits, Pipeline, Retry, Sharing, Ticket};
 
 use crate::server::Server;
 use crate::store;
@@ -135,9 +135,16 @@ impl Connection {
         self.pipeline.in_flight()
     }
 
+    /// Whether several look-ups may share a command from now on.
+    pub fn set_sharing(&mut self, sharing: Sharing) {
+        self.pipeline.set_sharing(sharing);
+    }
+
     /// Look-ups wait to be written at the end of this turn, and more are welcome.
     pub fn is_gathering(&self) -> bool {
-        self.connected && self.pipeline.is_gathering()
+        // SAFETY: the socket is open as long as the connection is.
+        let takes_bytes = unsafe { (*(*self.c).write).ready() != 0 };
+        self.connected && takes_bytes && self.pipeline.is_gathering()
     }
 
     /// Adds a look-up; it is written at the end of this turn of the event loop.
@@ -276,16 +283,14 @@ impl Connection {
         let mut own = unsafe { Box::from_raw(this) };
         let server = own.server;
         let was_idle = own.pipeline.in_flight() == 0;
-        let mut failed: Vec<(Ticket, Failure, Retry)> = Vec::new();
-        own.pipeline.fail_all(reason.why, &mut |t, why, retry| failed.push((t, why, retry)));
+        let lost = own.pipeline.end(reason.why);
         // An idle connection that the server closes, or one on which a look-up crossed the
         // server's close, is no fault of the server: what was asked is asked again.
-        let all_fresh = failed.iter().all(|&(_, _, retry)| retry == Retry::Fresh);
-        let is_stale = was_idle || (own.pipeline.has_answered() && all_fresh);
+        let is_stale = was_idle || (own.pipeline.has_answered() && lost.is_fresh());
         // SAFETY: `c` and the events are live until here; the server outlives its connections.
         unsafe {
-            (*server).learn(own.pipeline.sharing());
             (*server).forget(this);
+            (*server).learn(own.pipeline.sharing());
             own.shut();
             ngx_log_debug_mask!(
                 DebugMask::Event,
@@ -303,11 +308,11 @@ impl Connection {
                 Server::failed(server, &reason);
             }
             drop(own);
-            for (ticket, why, retry) in failed {
+            lost.deliver(&mut |ticket, why, retry| {
                 // A worker that nginx is emptying (worker_shutdown_timeout) opens nothing new.
                 let retry = if is_fault { retry } else { Retry::No };
                 store::connection_failed(ticket, why, retry);
-            }
+            });
         }
     }
 

@@ -49,7 +49,9 @@ impl Peer {
             peer.pc.log = (*(*r).connection).log;
             peer.pc.start_time = ngx_current_msec;
             let init = (*us).peer.init.ok_or(Failure::Down)?;
-            store::upstream().write_bytes(0, 1);
+            let upstream = store::upstream();
+            upstream.write_bytes(0, 1);
+            (*upstream).conf = store::upstream_conf();
             peer.borrowing(|_| init(r, us))
         };
         if ready == code::OK { Ok(peer) } else { Err(Failure::Memory) }

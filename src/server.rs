@@ -26,7 +26,7 @@ const LONGEST_PATIENCE: u64 = 1_000;
 /// So many look-ups may queue on one connection before another one is opened.
 const CROWDED: usize = 64;
 
-/// So many connections lost while they were tried are no accident.
+/// So many connections lost over a command for several keys are no accident.
 const LOST_TRIALS: u8 = 3;
 
 /// One server of a store: an address, a protocol and who we are to it.
@@ -39,7 +39,7 @@ pub struct Server {
     connections: Vec<*mut Connection>,
     /// Whether it answers a `get` of many keys, as far as connections that are gone know.
     sharing: Sharing,
-    /// Connections that were lost while it was asked for that.
+    /// Connections that were lost over a command for several keys.
     lost_trials: u8,
     breaker: Breaker,
     complaints: LogLimit,
@@ -198,18 +198,22 @@ impl Server {
 
     /// What a connection that is gone has found out; a refusal is not forgotten as long as the
     /// worker lives.
-    pub fn learn(&mut self, sharing: Sharing) {
+    ///
+    /// # Safety
+    /// The connections must be open.
+    pub unsafe fn learn(&mut self, sharing: Sharing) {
         match sharing {
+            _ if self.sharing == Sharing::Refused => {}
             Sharing::Unknown => {}
+            Sharing::Proven | Sharing::Refused => self.sharing = sharing,
             Sharing::Asked => {
                 self.lost_trials = self.lost_trials.saturating_add(1);
-                if self.lost_trials >= LOST_TRIALS {
-                    self.sharing = Sharing::Refused;
-                }
-            }
-            Sharing::Proven | Sharing::Refused => {
-                if self.sharing != Sharing::Refused {
-                    self.sharing = sharing;
+                let is_often = self.lost_trials >= LOST_TRIALS;
+                self.sharing = if is_often { Sharing::Refused } else { Sharing::Unknown };
+                // Those who ask again must not meet again.
+                for &connection in &self.connections {
+                    // SAFETY: the caller vouches for it.
+                    unsafe { (*connection).set_sharing(self.sharing) };
                 }
             }
         }
@@ -246,6 +250,15 @@ impl Server {
         self.breaker.succeeded(sys::now());
     }
 
+    /// The key to probe with; without memory, it stays the one before.
+    fn note_key(&mut self, key: &[u8]) {
+        let more = key.len().saturating_sub(self.last_key.len());
+        if self.last_key.try_reserve(more).is_ok() {
+            self.last_key.clear();
+            self.last_key.extend_from_slice(key);
+        }
+    }
+
     /// Sends a look-up to this server.
     ///
     /// # Safety
@@ -257,8 +270,7 @@ impl Server {
             (*this).timeout = request.timeout;
             (*this).patience = (*this).patience.max(request.timeout);
             // First, since a server that cannot be reached at all is probed with this key.
-            (*this).last_key.clear();
-            (*this).last_key.extend_from_slice(request.key);
+            (*this).note_key(request.key);
             let connection = match Self::connection(this, request) {
                 Ok(connection) => connection,
                 Err(reason) => {

@@ -17,6 +17,9 @@ use crate::server::{self, Server};
 use crate::sys;
 use crate::ticket::Tickets;
 
+/// What a crowd has needed is given back.
+const SCRATCH: usize = 4096;
+
 /// What one worker process knows. nginx's workers are single-threaded, and only they come here.
 struct Worker {
     servers: Vec<*mut Server>,
@@ -128,13 +131,21 @@ pub fn take_scratch() -> Vec<(Ticket, Reply)> {
 /// The counterpart of [`take_scratch`].
 pub fn return_scratch(scratch: Vec<(Ticket, Reply)>) {
     // SAFETY: as `take_scratch`.
-    unsafe { (*worker()).scratch = scratch };
+    unsafe {
+        (*worker()).scratch = if scratch.capacity() > SCRATCH { Vec::new() } else { scratch };
+    }
 }
 
 /// What stands in for `r->upstream` while a balancer is asked.
 pub fn upstream() -> *mut ngx_http_upstream_t {
     static mut UPSTREAM: MaybeUninit<ngx_http_upstream_t> = MaybeUninit::zeroed();
     (&raw mut UPSTREAM).cast()
+}
+
+/// Its configuration, which some balancers look into (lua's set_more_tries()).
+pub fn upstream_conf() -> *mut ngx_http_upstream_conf_t {
+    static mut CONF: MaybeUninit<ngx_http_upstream_conf_t> = MaybeUninit::zeroed();
+    (&raw mut CONF).cast()
 }
 
 /// The ETag of a page that has none of its own.

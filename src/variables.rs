@@ -1,5 +1,7 @@
 //! The `$rust_page_cache_*` variables.
 
+use std::borrow::Cow;
+
 use ngx::ffi::*;
 
 use crate::record::Record;
@@ -73,16 +75,17 @@ unsafe extern "C" fn of_the_record(
     unsafe { fill(r, v, text.as_deref().unwrap_or_default()) }
 }
 
-fn text_of(record: &Record, which: usize) -> Vec<u8> {
+fn text_of(record: &Record, which: usize) -> Cow<'_, [u8]> {
     match which {
-        STATUS => record.outcome().map_or("", |o| o.status()).into(),
-        REASON => record.outcome().map_or("", |o| o.reason()).into(),
-        KEY => record.key().to_vec(),
-        STORE => record.store().to_vec(),
+        STATUS => record.outcome().map_or("", |o| o.status()).as_bytes().into(),
+        REASON => record.outcome().map_or("", |o| o.reason()).as_bytes().into(),
+        KEY => record.key().into(),
+        STORE => record.store().into(),
         _ => record
             .elapsed_ms()
             .map(|ms| format!("{}.{:03}", ms / 1000, ms % 1000).into_bytes())
-            .unwrap_or_default(),
+            .unwrap_or_default()
+            .into(),
     }
 }
 

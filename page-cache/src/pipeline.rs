@@ -29,12 +29,13 @@ mod reading;
 mod reply;
 mod spares;
 
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use crate::outcome::Failure;
 use crate::wire::{Decoder, Protocol};
 use inbox::Inbox;
-use queue::{Queue, Waiter};
+use queue::{Lookup, Queue, Waiter};
 use spares::Spares;
 
 pub use crate::wire::Handshake;
@@ -66,6 +67,35 @@ pub struct Pipeline {
     server_error: Option<String>,
     /// The last error was about the server, not about one key.
     is_unwell: bool,
+}
+
+/// Those who waited on a connection that is of no use any more.
+pub struct Lost {
+    why: Failure,
+    /// The place of the look-up that something had come of.
+    begun: Option<usize>,
+    lookups: VecDeque<Lookup>,
+}
+
+impl Lost {
+    /// Whether all of them may try again.
+    pub fn is_fresh(&self) -> bool {
+        let begun = self.begun.and_then(|at| self.lookups.get(at));
+        begun.is_none_or(|lookup| !lookup.is_written() || lookup.waiters.is_empty())
+    }
+
+    /// Answers them.
+    pub fn deliver(self, deliver: &mut dyn FnMut(Ticket, Failure, Retry)) {
+        for (at, lookup) in self.lookups.into_iter().enumerate() {
+            let answering = lookup.is_written() && self.begun == Some(at);
+            let retry = if answering { Retry::No } else { Retry::Fresh };
+            for (waiter, _) in lookup.waiters {
+                if let Waiter::Ticket(ticket) = waiter {
+                    deliver(ticket, self.why, retry);
+                }
+            }
+        }
+    }
 }
 
 enum State {
@@ -189,7 +219,7 @@ impl Pipeline {
     /// Whether look-ups wait here to be written, and more of them would share a command, or
     /// at least a system call, with these.
     pub fn is_gathering(&self) -> bool {
-        (1..queue::KEYS_PER_GET).contains(&self.queue.gathered())
+        self.is_open() && (1..queue::KEYS_PER_GET).contains(&self.queue.gathered())
     }
 
     /// `n` bytes of [`Self::outgoing`] went to the socket.
@@ -266,6 +296,11 @@ impl Pipeline {
         self.queue.len()
     }
 
+    /// How many wait: no call delivers more answers than that.
+    pub fn waiting(&self) -> usize {
+        self.queue.waiting()
+    }
+
     /// Whether at least one complete reply to a look-up was received.
     pub fn has_answered(&self) -> bool {
         self.answers > 0
@@ -291,25 +326,32 @@ impl Pipeline {
     /// The connection is of no use any more: answers everyone with `why`, and
     /// whether to try again elsewhere. Nothing is accepted or delivered after that.
     pub fn fail_all(&mut self, why: Failure, deliver: &mut dyn FnMut(Ticket, Failure, Retry)) {
+        self.end(why).deliver(deliver);
+    }
+
+    /// As [`Self::fail_all`], but they have their answer later.
+    pub fn end(&mut self, why: Failure) -> Lost {
         let begun = self.close();
-        let sharing = match self.queue.sharing {
-            Sharing::Asked if why == Failure::Protocol => Sharing::Refused,
-            known => known,
-        };
-        // Whoever was in the trial has not asked for it.
-        let trial = self.queue.trial();
-        for (at, lookup) in self.queue.drain().into_iter().enumerate() {
-            let has_begun = begun == Some(at) || lookup.answered;
-            let answering = lookup.is_written() && has_begun && !trial.contains(&at);
-            let retry = if answering { Retry::No } else { Retry::Fresh };
-            for (waiter, _) in lookup.waiters {
-                match waiter {
-                    Waiter::Ticket(ticket) => deliver(ticket, why, retry),
-                    Waiter::Probe => self.probe = Some(Err(why)),
-                }
+        // Whoever shares a command has asked for his key only: what the reply to all of them
+        // comes to says nothing of it.
+        let front = self.queue.front();
+        let shared = if front.len() > 1 { front } else { 0..0 };
+        let sharing = match (self.queue.sharing, why) {
+            (Sharing::Asked | Sharing::Proven, Failure::Closed | Failure::Protocol)
+                if !shared.is_empty() =>
+            {
+                Sharing::Asked
             }
+            (Sharing::Asked, _) => Sharing::Unknown,
+            (known, _) => known,
+        };
+        let begun = begun.filter(|at| !shared.contains(at));
+        let lookups = self.queue.drain();
+        if lookups.iter().any(|lookup| lookup.waits_to_probe()) {
+            self.probe = Some(Err(why));
         }
         self.queue.sharing = sharing;
+        Lost { why, begun, lookups }
     }
 
     /// Ends decoding; returns the place of the look-up that something had come of.

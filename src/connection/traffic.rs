@@ -81,6 +81,10 @@ impl Connection {
                         return false;
                     }
                 };
+                if replies.try_reserve((*this).pipeline.waiting()).is_err() {
+                    Self::close(this, Failure::Memory.into());
+                    return false;
+                }
                 let answers = (*this).pipeline.answers();
                 let result = (*this).pipeline.received(n, &mut |t, r| replies.push((t, r)));
                 (*this).quiet_since = sys::now();
@@ -187,6 +191,10 @@ impl Connection {
             let now = sys::now();
             let is_open = (*this).connected && (*this).pipeline.is_open();
             let mut replies: Vec<(Ticket, Reply)> = Vec::new();
+            if replies.try_reserve((*this).pipeline.waiting()).is_err() {
+                Self::close(this, Failure::Memory.into());
+                return false;
+            }
             (*this).pipeline.expire(now, &mut |t, r| replies.push((t, r)));
             // A look-up with little time says nothing of the server; one with as much time as
             // anybody gives it does.

@@ -79,6 +79,11 @@ impl Lookup {
     pub fn is_written(&self) -> bool {
         self.written_at.is_some()
     }
+
+    /// Whether it is a probe whose outcome is waited for.
+    pub fn waits_to_probe(&self) -> bool {
+        self.is_probe && !self.waiters.is_empty()
+    }
 }
 
 /// What was made bytes: a command for one or more look-ups.
@@ -246,12 +251,12 @@ impl Queue {
 
     /// Makes a command of the first look-ups that have none.
     fn seal(&mut self) -> Result<(), Failure> {
+        self.commands.try_reserve(1).map_err(|_| Failure::Memory)?;
         let mut count = self.next_command();
         if count > 1 && self.sharing != Sharing::Proven {
             count = if self.may_try() { self.double()? } else { 1 };
         }
         let range = self.sealed..self.sealed + count;
-        self.commands.try_reserve(1).map_err(|_| Failure::Memory)?;
         let before = self.bytes.len();
         let start = self.sent + self.unwritten() as u64;
         let mut bytes = mem::take(&mut self.bytes);
@@ -411,6 +416,11 @@ impl Queue {
         self.earliest = earliest;
         self.forget(gone);
         silent
+    }
+
+    /// How many wait.
+    pub fn waiting(&self) -> usize {
+        self.waiting
     }
 
     /// The earliest deadline of a waiter, or something before it.

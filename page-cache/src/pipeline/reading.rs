@@ -64,7 +64,9 @@ impl Pipeline {
             }
             Some(Event::Head(Head::Refused { why, scope, text })) => {
                 let text = self.handshake.tell(text);
-                if scope == Scope::Connection {
+                // An error in place of the reply to several keys would be one for all of them. Each
+                // is asked for anew, by a command of its own.
+                if scope == Scope::Connection || is_one_of_many {
                     return Err(Fault { why, text: Some(text) });
                 }
                 self.server_error = Some(text);

@@ -163,34 +163,41 @@ fn a_shared_reply_that_lies_delivers_nothing_more() {
 }
 
 #[test]
-fn an_error_ends_a_shared_reply() {
-    let mut rig = twelve();
-    rig.receive(b"VALUE b 0 1\r\nB\r\nSERVER_ERROR out of memory writing get response\r\n")
-        .unwrap();
-    let answers = rig.take();
-    assert_eq!(answers[0], (1, "B".to_owned()));
-    assert_eq!(answers.len(), 12);
-    assert!(answers[1..].iter().all(|(_, word)| word == "failed: protocol"), "{answers:?}");
-    rig.ask("next", 50);
-    rig.write();
-    rig.receive(b"END\r\n").unwrap();
-    assert_eq!(rig.take(), said(&[(50, "absent")]));
+fn an_error_in_place_of_a_shared_reply_is_nobody_s_answer() {
+    for error in ["SERVER_ERROR out of memory writing get response", "ERROR", "CLIENT_ERROR no"] {
+        let mut rig = twelve();
+        let fault = rig.receive(format!("VALUE b 0 1\r\nB\r\n{error}\r\n").as_bytes());
+        let fault = fault.unwrap_err();
+        assert_eq!((fault.why, fault.text.as_deref()), (Failure::Protocol, Some(error)));
+        assert!(rig.take().is_empty(), "what stands before an error is not trusted");
+        let failed = rig.fail_all(fault.why);
+        assert_eq!(failed.len(), 12);
+        assert!(failed.iter().all(|&(_, _, retry)| retry == Retry::Fresh), "{failed:?}");
+        assert_eq!(rig.pipeline.sharing(), Sharing::Asked, "they must not share again");
+    }
 }
 
 #[test]
-fn of_a_shared_command_only_what_had_begun_is_lost() {
-    for (stream, lost) in [
-        (&b""[..], &[][..]),
-        // It may be any of them; the first is as good a guess as any.
-        (b"VAL", &[0]),
-        (b"VALUE c 0 3\r\nC", &[2]),
-        (b"VALUE c 0 3\r\nCCC\r\n", &[2]),
-        (b"VALUE c 0 3\r\nCCC\r\nVALUE e 0 2\r\nE", &[4]),
+fn whoever_shared_a_command_may_ask_again() {
+    for stream in [
+        &b""[..],
+        b"VAL",
+        b"VALUE c 0 3\r\nC",
+        b"VALUE c 0 3\r\nCCC\r\n",
+        b"VALUE c 0 3\r\nCCC\r\nVALUE e 0 2\r\nE",
     ] {
-        let mut rig = twelve();
-        rig.receive(stream).unwrap();
-        let failed = rig.fail_all(Failure::Closed);
-        let no = failed.iter().filter(|(_, _, retry)| *retry == Retry::No);
-        assert_eq!(no.map(|&(ticket, _, _)| ticket).collect::<Vec<_>>(), lost);
+        for (why, sharing) in [
+            (Failure::Closed, Sharing::Asked),
+            (Failure::Timeout, Sharing::Proven),
+            (Failure::Connect, Sharing::Proven),
+        ] {
+            let mut rig = twelve();
+            rig.receive(stream).unwrap();
+            let answered = rig.take().len();
+            let failed = rig.fail_all(why);
+            assert_eq!(failed.len(), 12 - answered);
+            assert!(failed.iter().all(|&(_, _, retry)| retry == Retry::Fresh), "{failed:?}");
+            assert_eq!(rig.pipeline.sharing(), sharing);
+        }
     }
 }

@@ -328,16 +328,10 @@ impl Model {
             let at = self.lookups.iter().position(|it| it.tickets.contains(&ticket)).unwrap();
             let command = self.commands.front().filter(|it| at < it.lookups);
             let received = command.map_or(0, |it| it.received);
-            // Of a line that answers one of several keys it is not known yet which.
-            let doubtful = received > 0 && command.is_some_and(|it| it.lookups > 1);
-            let begun = received >= self.lookups[at].begins;
-            let absent = LENGTHS[self.lookups[at].key].is_none();
-            match (begun, doubtful) {
-                (true, false) => prop_assert_eq!(retry, Retry::No),
-                (true, true) if !absent => prop_assert_eq!(retry, Retry::No),
-                (_, true) => {}
-                (false, false) => prop_assert_eq!(retry, Retry::Fresh),
-            }
+            // Whoever shared a command may ask again.
+            let shared = command.is_some_and(|it| it.lookups > 1);
+            let begun = !shared && received >= self.lookups[at].begins;
+            prop_assert_eq!(retry == Retry::No, begun);
         }
         prop_assert!(self.waiting.is_empty(), "all were answered");
         self.lookups.clear();

@@ -18,7 +18,7 @@ pub enum Sharing {
     /// Nothing is known.
     #[default]
     Unknown,
-    /// It was asked; of a connection that is gone: it was lost before the answer, perhaps for
+    /// It was asked. Of a connection that is gone: it was lost over such a command, perhaps for
     /// that.
     Asked,
     /// It does.

@@ -202,8 +202,10 @@ impl Server {
     /// # Safety
     /// The connections must be open.
     pub unsafe fn learn(&mut self, sharing: Sharing) {
+        if self.sharing == Sharing::Refused {
+            return;
+        }
         match sharing {
-            _ if self.sharing == Sharing::Refused => {}
             Sharing::Unknown => {}
             Sharing::Proven | Sharing::Refused => self.sharing = sharing,
             Sharing::Asked => {

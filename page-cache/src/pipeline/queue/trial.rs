@@ -3,8 +3,6 @@
 //! Not everything that speaks some memcached does. So a connection that has proven itself asks
 //! once for one key twice, when many wait: a server that returns the value twice knows it.
 
-use std::ops::Range;
-
 use super::{Lookup, Queue, Waiters};
 use crate::outcome::Failure;
 
@@ -46,10 +44,9 @@ impl Queue {
         Ok(2)
     }
 
-    /// The front look-ups, if they try whether the server knows a `get` of many keys.
-    pub fn trial(&self) -> Range<usize> {
-        let is_trial = self.lookups.get(1).is_some_and(|second| second.is_double);
-        if is_trial && self.front().len() == 2 { 0..2 } else { 0..0 }
+    /// Whether the front look-ups try whether the server knows a `get` of many keys.
+    fn is_trial(&self) -> bool {
+        self.front().len() == 2 && self.lookups.get(1).is_some_and(|second| second.is_double)
     }
 
     /// The reply to the front command is complete: what it says of sharing.
@@ -58,7 +55,7 @@ impl Queue {
         let (Some(first), Some(second)) = (self.lookups.front(), self.lookups.get(1)) else {
             return;
         };
-        if !self.trial().is_empty() {
+        if self.is_trial() {
             self.answers = 0;
             self.sharing = match (first.answered, second.answered) {
                 (true, true) => Sharing::Proven,

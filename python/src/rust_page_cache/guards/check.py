@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Optional
 
 from django.conf import settings
@@ -122,8 +121,6 @@ def _where(finding: Finding) -> str:
     return f"{shown}{more} ({finding.view.name})"
 
 
-def named_views() -> Iterator[Finding]:
-    """The findings that make ``rust_page_cache_public_only on`` advisable."""
-    for finding in find(views(named_guards())):
-        if finding.kind in (Kind.OUTSIDE, Kind.INSIDE, Kind.KEYED) and _in_reach(finding):
-            yield finding
+def advises_public_only(finding: Finding) -> bool:
+    """Whether nginx had better serve nothing that is not marked."""
+    return finding.kind in (Kind.OUTSIDE, Kind.INSIDE, Kind.KEYED) and _in_reach(finding)

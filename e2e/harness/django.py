@@ -1,6 +1,7 @@
 """A Django site under gunicorn."""
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from urllib.parse import urlencode
@@ -33,6 +34,29 @@ def about(line):
     return version, optional
 
 
+def environment(settings, stores):
+    """What the site with these settings runs with."""
+    return {
+        "DJANGO_SETTINGS_MODULE": f"e2esite.settings.{settings}",
+        "E2E_MEMCACHED": stores["memcached"].address,
+        "E2E_REDIS": stores["redis"].address,
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def nginx_conf(line, settings, stores, *arguments):
+    """What manage.py nginx_conf prints, and what it says beside."""
+    path = f"{ROOT / 'python' / 'src'}:{ROOT / 'e2e' / 'site'}"
+    done = subprocess.run(
+        [python(line), "-m", "django", "nginx_conf", *arguments],
+        env={**os.environ, **environment(settings, stores), "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout, done.stderr
+
+
 class Site:
     """One of e2e/site/e2esite/settings, served."""
 
@@ -43,12 +67,7 @@ class Site:
         # One process: its views count how often they ran.
         command += ["--workers", "1", "--threads", "4", "--no-control-socket"]
         command += ["--chdir", ROOT / "e2e" / "site", "e2esite.wsgi"]
-        env = {
-            "DJANGO_SETTINGS_MODULE": f"e2esite.settings.{settings}",
-            "E2E_MEMCACHED": stores["memcached"].address,
-            "E2E_REDIS": stores["redis"].address,
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
+        env = environment(settings, stores)
         self.process = Process(f"gunicorn-{settings}", command, self.port, folder, env)
         self.address = self.process.address
         self.ask_to_stop = self.process.ask_to_stop

@@ -23,6 +23,9 @@ INSTALLED_APPS = [
 ]
 if importlib.util.find_spec("rest_framework"):
     INSTALLED_APPS.append("rest_framework")
+# Only where manage.py nginx_conf is run.
+if importlib.util.find_spec("rust_page_cache"):
+    INSTALLED_APPS.append("rust_page_cache")
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -45,6 +45,7 @@ class Added:
 
     name: str
     value: str
+    middleware: str
     only_https: bool = False
 
     @property
@@ -74,8 +75,15 @@ def added() -> list[Added]:
             continue
         plain, secure = (_answer(item, https) for https in (False, True))
         for name, value in secure.items():
-            found.setdefault(name, Added(name, value, name not in plain))
+            found.setdefault(name, Added(name, value, path, name not in plain))
     return list(found.values())
+
+
+def within_locale(header: Added) -> bool:
+    """Whether a middleware adds it before LocaleMiddleware does its own."""
+    paths = list(settings.MIDDLEWARE)
+    places = [at for at, path in enumerate(paths) if _is_one_of(import_string(path), (_LOCALE,))]
+    return bool(places) and paths.index(header.middleware) > places[0]
 
 
 def strangers() -> list[str]:

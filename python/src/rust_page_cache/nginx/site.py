@@ -203,10 +203,13 @@ class _Site:
         # The cache middleware has stored all headers.
         if self.chosen.whole_site:
             return
+        before, after = [], []
         for added in headers.added():
             self.found.http += added.map()
-            self._out(f"add_header {added.name} {added.variable};")
-        for name, variable in self.languages.headers if self.languages else ():
+            lines = before if headers.within_locale(added) else after
+            lines.append((added.name, added.variable))
+        own = self.languages.headers if self.languages else []
+        for name, variable in (*before, *own, *after):
             self._out(f"add_header {name} {variable};")
         strangers = headers.strangers()
         if strangers:

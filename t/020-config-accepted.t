@@ -21,6 +21,7 @@ my @directives = (
     'rust_page_cache memcached://unix:/run/memcached.sock key=raw',
     'rust_page_cache memcached://pages key=raw',
     'rust_page_cache redis://127.0.0.1 key=raw',
+    'rust_page_cache valkey://user:sec%40ret@127.0.0.1:6380/15 key=raw',
     'rust_page_cache redis://127.0.0.1:6380/15 key=raw',
     'rust_page_cache redis://:secret@127.0.0.1 key=raw',
     'rust_page_cache redis://user:sec%40ret@[::1]:6380/1 key=raw',

@@ -386,9 +386,8 @@ proptest! {
 
     #[test]
     fn credentials_come_back_decoded(user in vec(any::<u8>(), 1..9), password in vec(any::<u8>(), 1..9)) {
-        let quoted = |bytes: &[u8]| -> String {
-            bytes.iter().map(|byte| format!("%{byte:02X}")).collect()
-        };
+        let escape = |byte: &u8| format!("%{byte:02X}");
+        let quoted = |bytes: &[u8]| bytes.iter().map(escape).collect::<Vec<_>>().concat();
         let word = format!("redis://{}:{}@h/1", quoted(&user), quoted(&password));
         let Ok(Directive::On(spec)) = directive::parse(&[word.as_bytes()]) else {
             return Err(TestCaseError::fail(word));

@@ -23,6 +23,7 @@ mod conf;
 mod connection;
 mod directives;
 mod fallback;
+mod fit;
 mod handler;
 mod headers;
 mod peer;
@@ -118,7 +119,12 @@ unsafe fn main_conf<'a>(cf: *mut ngx_conf_t) -> &'a mut MainConf {
 /// Called by nginx while it reads the configuration.
 unsafe extern "C" fn preconfiguration(cf: *mut ngx_conf_t) -> ngx_int_t {
     // SAFETY: see above.
-    if unsafe { variables::add(cf) }.is_some() { code::OK } else { code::ERROR }
+    unsafe {
+        if !fit::is_built_for_this_nginx(cf) || variables::add(cf).is_none() {
+            return code::ERROR;
+        }
+    }
+    code::OK
 }
 
 /// # Safety

@@ -18,10 +18,12 @@
 //! allocator.
 
 mod bits;
+mod captures;
 mod check;
 mod conf;
 mod connection;
 mod directives;
+mod evaluate;
 mod fallback;
 mod handler;
 mod headers;

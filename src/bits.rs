@@ -14,6 +14,7 @@ mod c {
         pub fn ngx_http_rust_page_cache_post_action(r: *const ngx_http_request_t) -> u32;
         #[cfg(ngx_feature = "pcre")]
         pub fn ngx_http_rust_page_cache_realloc_captures(r: *const ngx_http_request_t) -> u32;
+        pub fn ngx_http_rust_page_cache_uri_changes(r: *const ngx_http_request_t) -> u32;
         pub fn ngx_http_rust_page_cache_valid_unparsed_uri(r: *const ngx_http_request_t) -> u32;
         pub fn ngx_http_rust_page_cache_set_allow_ranges(r: *mut ngx_http_request_t, on: u32);
         #[cfg(ngx_feature = "pcre")]
@@ -63,6 +64,15 @@ bits! {
 pub unsafe fn set_allow_ranges(r: *mut ngx_http_request_t, on: bool) {
     // SAFETY: the caller vouches for `r`.
     unsafe { c::ngx_http_rust_page_cache_set_allow_ranges(r, u32::from(on)) };
+}
+
+/// How often nginx may still send the request elsewhere; it counts down to 0, which is a 500.
+///
+/// # Safety
+/// `r` must be live.
+pub unsafe fn uri_changes(r: *const ngx_http_request_t) -> u32 {
+    // SAFETY: the caller vouches for `r`.
+    unsafe { c::ngx_http_rust_page_cache_uri_changes(r) }
 }
 
 /// Whether the captures are another request's too.

@@ -25,6 +25,7 @@ READ(post_action)
 #if (NGX_PCRE)
 READ(realloc_captures)
 #endif
+READ(uri_changes)
 READ(valid_unparsed_uri)
 
 __attribute__((visibility("hidden")))

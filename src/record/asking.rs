@@ -221,9 +221,10 @@ impl Record {
         unsafe {
             let fields = Fields::of(record.r);
             let Some(site) = (*record.conf).site() else { return };
-            let Some(lookup) = record.lookup.as_mut() else { return };
+            let Some(mut lookup) = record.lookup.take() else { return };
             let now = sys::now();
             let step = lookup.answer(i, answer, &mut site.memory.borrow_mut(), &fields, now);
+            (*this.as_ptr()).lookup = Some(lookup);
             Self::follow(this, step);
         }
     }

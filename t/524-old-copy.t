@@ -269,6 +269,38 @@ CONF
     my $response = $nginx->raw("GET /page HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n");
     is $response->body, "no\n", "bad request, recursive $recursive: the fallback";
     $nginx->finish("refused, recursive $recursive");
+    refuse_certificate($recursive);
+}
+
+# A client without the certificate that it needs.
+sub refuse_certificate ($recursive) {
+    my ($key, $certificate) = map { scratch . "/$_.pem" } qw(key certificate);
+    my $made = system "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -days 2"
+        . " -keyout $key -out $certificate 2>/dev/null";
+    is $made, 0, 'a certificate';
+    my $secure = nginx(listen => 'ssl', errors => [], server => <<"CONF");
+    ssl_certificate $certificate;
+    ssl_certificate_key $key;
+    ssl_client_certificate $certificate;
+    ssl_verify_client on;
+    recursive_error_pages $recursive;
+    error_page 495 496 = \@closed;
+    location / {
+        rust_page_cache $store key=raw fallback=\@no;
+    }
+    location \@closed {
+        rust_page_cache $store key=raw fallback=\@no;
+    }
+    location \@no {
+        return 200 "no\\n";
+    }
+CONF
+    my $curl = 'curl -sk --max-time 10';
+    my $url  = 'https://localhost:' . $secure->port . '/page --resolve localhost:' . $secure->port . ':127.0.0.1';
+    is qx($curl $url), "no\n", "no certificate, recursive $recursive: the fallback";
+    is qx($curl --cert $certificate --key $key $url), "a closed page\n", 'with one: the stored page';
+    $secure->finish("certificates, recursive $recursive");
+    return;
 }
 
 # ------------------------------------------- behind a rewrite of the whole server

@@ -33,6 +33,8 @@ pub struct LocConf {
     /// Written in this very location (or in the one around this `if` or `limit_except`), rather
     /// than inherited.
     pub written_here: bool,
+    /// A named location, or an `if` in one.
+    pub named: bool,
     /// `rust_page_cache_bypass`: an array of complex values.
     pub bypass: *mut ngx_array_t,
     /// `rust_page_cache_ignore`
@@ -64,6 +66,7 @@ impl Default for LocConf {
         Self {
             setting: Setting::Unset,
             written_here: false,
+            named: false,
             bypass: ptr::without_provenance_mut(usize::MAX),
             ignore: None,
             connect_timeout: UNSET,
@@ -103,6 +106,7 @@ pub unsafe fn merge(prev: *mut LocConf, conf: *mut LocConf, core: *mut ngx_http_
         conf.setting = prev.setting.clone();
         conf.written_here = within && prev.written_here;
     }
+    conf.named = core_ref.named() != 0 || (within && prev.named);
     if within {
         conf.around = prev;
     }

@@ -108,7 +108,9 @@ unsafe fn set_headers(r: *mut ngx_http_request_t, page: &Page, conf: &LocConf) -
             headers::push(r, sys::str_of(b"Age"), age)?;
         }
         let is_ok = u32::from(page.status) == NGX_HTTP_OK;
-        if conf.etag != 0 && is_ok && (*r).headers_out.etag.is_null() {
+        if is_sent_as_an_error(r, page) {
+            forget_validators(r);
+        } else if conf.etag != 0 && is_ok && (*r).headers_out.etag.is_null() {
             let tag = store::etag(&page.body);
             let tag = sys::copy_to_pool((*r).pool, &tag)?;
             (*r).headers_out.etag = headers::push(r, sys::str_of(b"ETag"), tag)?;
@@ -120,6 +122,37 @@ unsafe fn set_headers(r: *mut ngx_http_request_t, page: &Page, conf: &LocConf) -
             (*r).headers_in.if_unmodified_since = ptr::null_mut();
         }
         Some(())
+    }
+}
+
+/// Whether nginx will send the status of the error that led here (`error_page 502 @old_copy;`)
+/// instead of the page's (`ngx_http_send_header`).
+///
+/// # Safety
+/// As [`send`].
+unsafe fn is_sent_as_an_error(r: *mut ngx_http_request_t, page: &Page) -> bool {
+    // SAFETY: as `send`.
+    let error = unsafe { (*r).err_status };
+    error != 0 && error != ngx_uint_t::from(page.status)
+}
+
+/// Takes back ETag and Last-Modified: they are those of the page with its own status. A client that
+/// keeps the error under them would take a later 304 for word that it still stands (RFC 9111,
+/// section 4.3.4).
+///
+/// # Safety
+/// As [`send`].
+unsafe fn forget_validators(r: *mut ngx_http_request_t) {
+    // SAFETY: as `send`; fields in the slots are in the list.
+    unsafe {
+        let out = &raw mut (*r).headers_out;
+        (*out).last_modified_time = -1;
+        for slot in [&raw mut (*out).etag, &raw mut (*out).last_modified] {
+            let field = mem::replace(&mut *slot, ptr::null_mut());
+            if !field.is_null() {
+                (*field).hash = 0;
+            }
+        }
     }
 }
 

@@ -152,7 +152,7 @@ impl Record {
             let mut verdict_so_far = if fresh { Verdict::Failed } else { Verdict::Fine };
             loop {
                 if !peer.is_held() {
-                    peer.pick().map_err(|_| why)?;
+                    peer.pick().map_err(|e| if e == Failure::Memory { e } else { why })?;
                     verdict_so_far = Verdict::Fine;
                 }
                 let server = store::server_of(peer, site.protocol, &site.handshake)?;
@@ -221,9 +221,10 @@ impl Record {
         unsafe {
             let fields = Fields::of(record.r);
             let Some(site) = (*record.conf).site() else { return };
-            let Some(lookup) = record.lookup.as_mut() else { return };
+            let Some(mut lookup) = record.lookup.take() else { return };
             let now = sys::now();
             let step = lookup.answer(i, answer, &mut site.memory.borrow_mut(), &fields, now);
+            (*this.as_ptr()).lookup = Some(lookup);
             Self::follow(this, step);
         }
     }

@@ -13,9 +13,9 @@
 //! What can be decided without nginx is decided in the `page-cache` crate; here are casts, calls
 //! and status codes. One file a concern: `directives`, `site`, `conf` and `check` read the
 //! configuration; `handler` runs a request, `view` shows it to the policy, `record` keeps what was
-//! decided for it and `trail` which way it came; `evaluate` and `captures` make keys of it; `store`,
-//! `server`, `connection`, `peer` and `ticket` talk to the stores; `respond`, `headers` and
-//! `fallback` end the matter; `variables` tell of it. `reserve` is the allocator.
+//! decided for it and `trail` which way it came; `evaluate`, `captures` and `set_header` say what
+//! variables give; `store`, `server`, `connection`, `peer` and `ticket` talk to the stores;
+//! `respond`, `headers` and `fallback` end the matter; `variables` tell of it. `reserve` is the allocator.
 
 mod bits;
 mod captures;
@@ -33,6 +33,7 @@ mod record;
 mod reserve;
 mod respond;
 mod server;
+mod set_header;
 mod site;
 mod store;
 mod sys;

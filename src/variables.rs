@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use ngx::ffi::*;
+use page_cache::key;
 
 use crate::record::Record;
 use crate::sys::{self, code};
@@ -79,7 +80,7 @@ fn text_of(record: &Record, which: usize) -> Cow<'_, [u8]> {
     match which {
         STATUS => record.outcome().map_or("", |o| o.status()).as_bytes().into(),
         REASON => record.outcome().map_or("", |o| o.reason()).as_bytes().into(),
-        KEY => record.key().into(),
+        KEY => key::shown(record.key()).unwrap_or_default(),
         STORE => record.store().into(),
         _ => record
             .elapsed_ms()
@@ -98,7 +99,7 @@ unsafe extern "C" fn full_path(
 ) -> ngx_int_t {
     // SAFETY: `r` is live while its variables are evaluated.
     unsafe {
-        match page_cache::key::full_path(view::target(r)) {
+        match key::full_path(view::target(r)) {
             Ok(path) => fill(r, v, &path),
             Err(_) => code::ERROR,
         }

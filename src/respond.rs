@@ -35,7 +35,13 @@ pub unsafe fn send(r: *mut ngx_http_request_t, page: &Page, conf: &LocConf) -> O
         }
         (*r).write_event_handler = Some(ngx_http_request_empty_handler);
         let rc = ngx_http_send_header(r);
-        if rc == code::ERROR || rc > code::OK || bits::header_only(r) {
+        if rc > code::OK {
+            // A filter wants an error page in place of the page (416 of the range filter; a 412
+            // has been sent by now): nothing of the stored header is true of that.
+            before.restore_for_error(r);
+            return Some(rc);
+        }
+        if rc == code::ERROR || bits::header_only(r) {
             return Some(rc);
         }
         Some(send_body(r, page.body.as_slice()))
@@ -71,6 +77,25 @@ impl HeadersBefore {
             (*last).nelts = self.nelts;
             (*last).next = ptr::null_mut();
             bits::set_allow_ranges(r, false);
+        }
+    }
+
+    /// The same, but for a Content-Range, which tells the length of the page in a 416
+    /// (RFC 9110, section 15.5.17).
+    ///
+    /// # Safety
+    /// As `restore`.
+    unsafe fn restore_for_error(self, r: *mut ngx_http_request_t) {
+        // SAFETY: as `restore`; the field and its value live in the request's pool.
+        unsafe {
+            let range =
+                (*r).headers_out.content_range.as_ref().map(|field| (field.key, field.value));
+            self.restore(r);
+            if let Some((name, value)) = range {
+                if let Some(field) = headers::push(r, name, value) {
+                    (*r).headers_out.content_range = field;
+                }
+            }
         }
     }
 }

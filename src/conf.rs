@@ -4,6 +4,7 @@ use std::ptr;
 use std::rc::Rc;
 
 use ngx::ffi::*;
+use page_cache::page::hidden::HiddenFields;
 use page_cache::policy::IgnorePatterns;
 
 use crate::site::Site;
@@ -47,6 +48,8 @@ pub struct LocConf {
     pub connections: ngx_uint_t,
     /// Bits of memcached's flags.
     pub gzip_flag: ngx_uint_t,
+    /// `rust_page_cache_hide_header`
+    pub hide_headers: Option<Rc<HiddenFields>>,
     /// `rust_page_cache_etag`
     pub etag: ngx_flag_t,
     /// nginx's own configuration of the same location; set when merged.
@@ -71,6 +74,7 @@ impl Default for LocConf {
             max_size: UNSET,
             connections: UNSET,
             gzip_flag: UNSET,
+            hide_headers: None,
             etag: UNSET_FLAG,
             core: ptr::null_mut(),
             around: ptr::null(),
@@ -128,6 +132,10 @@ pub unsafe fn merge(prev: *mut LocConf, conf: *mut LocConf, core: *mut ngx_http_
     conf.max_size = word(conf.max_size, prev.max_size, 8 << 20);
     conf.connections = word(conf.connections, prev.connections, 2);
     conf.gzip_flag = word(conf.gzip_flag, prev.gzip_flag, 0);
+    // As proxy_hide_header: a level with fields of its own inherits none.
+    if conf.hide_headers.is_none() {
+        conf.hide_headers = prev.hide_headers.clone();
+    }
     if conf.etag == UNSET_FLAG {
         conf.etag = if prev.etag == UNSET_FLAG { 1 } else { prev.etag };
     }

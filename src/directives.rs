@@ -47,7 +47,7 @@ const fn command(
 }
 
 /// The table of directives.
-pub static mut COMMANDS: [ngx_command_t; 10] = [
+pub static mut COMMANDS: [ngx_command_t; 11] = [
     command(ngx::ngx_string!("rust_page_cache"), MORE, set_page_cache, 0),
     command(
         ngx::ngx_string!("rust_page_cache_bypass"),
@@ -86,6 +86,7 @@ pub static mut COMMANDS: [ngx_command_t; 10] = [
         set_gzip_flag,
         offset_of!(LocConf, gzip_flag),
     ),
+    command(ngx::ngx_string!("rust_page_cache_hide_header"), ONE, set_hide_header, 0),
     command(
         ngx::ngx_string!("rust_page_cache_etag"),
         FLAG,
@@ -184,6 +185,25 @@ unsafe extern "C" fn set_ignore(
             OK
         }
         Err(err) => refuse!(cf, "\"rust_page_cache_ignore\" directive: {err}"),
+    }
+}
+
+/// `rust_page_cache_hide_header`
+unsafe extern "C" fn set_hide_header(
+    cf: *mut ngx_conf_t,
+    _cmd: *mut ngx_command_t,
+    conf: *mut c_void,
+) -> *mut c_char {
+    // SAFETY: nginx calls a setter with its own `cf` and the conf that we created.
+    let (conf, words) = unsafe { (&mut *conf.cast::<LocConf>(), words(cf)) };
+    let word = words.first().copied().unwrap_or_default();
+    match Rc::make_mut(conf.hide_headers.get_or_insert_default()).push(word) {
+        Ok(()) => OK,
+        Err(why) => refuse!(
+            cf,
+            "invalid field \"{}\" in \"rust_page_cache_hide_header\" directive, {why}",
+            word.escape_ascii()
+        ),
     }
 }
 

@@ -117,8 +117,11 @@ unsafe fn set_headers(r: *mut ngx_http_request_t, page: &Page, conf: &LocConf) -
             let line = [page.status.to_string().as_bytes(), b" ", reason].concat();
             (*r).headers_out.status_line = sys::copy_to_pool((*r).pool, &line)?;
         }
+        let is_hidden =
+            |name: &[u8]| conf.hide_headers.as_ref().is_some_and(|hidden| hidden.contains(name));
+        // Cache-Control and Expires tell the age, hidden or not.
         let age = age::age(page, ngx_time() as i64);
-        headers::set(r, &page.headers, age.is_some())?;
+        headers::set(r, &page.headers, is_hidden, age.is_some())?;
         // A stored response without a Content-Type was sent without one by the application.
         let is_body = conf.site().is_some_and(|site| site.format == Format::Body);
         if is_body && ngx_http_set_content_type(r) != code::OK {
@@ -128,7 +131,7 @@ unsafe fn set_headers(r: *mut ngx_http_request_t, page: &Page, conf: &LocConf) -
             let (name, value) = (sys::str_of(b"Content-Encoding"), sys::str_of(b"gzip"));
             (*r).headers_out.content_encoding = headers::push(r, name, value)?;
         }
-        if let Some(age) = age {
+        if let Some(age) = age.filter(|_| !is_hidden(b"age")) {
             let age = sys::copy_to_pool((*r).pool, age.to_string().as_bytes())?;
             headers::push(r, sys::str_of(b"Age"), age)?;
         }

@@ -92,6 +92,9 @@ pub struct Explain {
     /// rust_page_cache_gzip_flag
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     pub gzip_flag: u32,
+    /// A field of rust_page_cache_hide_header
+    #[arg(long, value_name = "FIELD")]
+    pub hide_header: Vec<OsString>,
     /// rust_page_cache_connect_timeout
     #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = time)]
     pub connect_timeout: Duration,

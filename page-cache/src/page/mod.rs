@@ -4,10 +4,12 @@ pub mod age;
 pub mod body;
 mod compress;
 pub mod django;
+pub mod hidden;
 mod inflate;
 mod pickle;
 mod pickled;
 mod rejection;
+mod token;
 
 use std::fmt;
 use std::ops::{Deref, Range};

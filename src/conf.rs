@@ -50,6 +50,8 @@ pub struct LocConf {
     pub gzip_flag: ngx_uint_t,
     /// `rust_page_cache_hide_header`
     pub hide_headers: Option<Rc<HiddenFields>>,
+    /// `rust_page_cache_public_only`
+    pub public_only: ngx_flag_t,
     /// `rust_page_cache_etag`
     pub etag: ngx_flag_t,
     /// nginx's own configuration of the same location; set when merged.
@@ -75,6 +77,7 @@ impl Default for LocConf {
             connections: UNSET,
             gzip_flag: UNSET,
             hide_headers: None,
+            public_only: UNSET_FLAG,
             etag: UNSET_FLAG,
             core: ptr::null_mut(),
             around: ptr::null(),
@@ -136,9 +139,13 @@ pub unsafe fn merge(prev: *mut LocConf, conf: *mut LocConf, core: *mut ngx_http_
     if conf.hide_headers.is_none() {
         conf.hide_headers = prev.hide_headers.clone();
     }
-    if conf.etag == UNSET_FLAG {
-        conf.etag = if prev.etag == UNSET_FLAG { 1 } else { prev.etag };
-    }
+    let flag = |own: ngx_flag_t, above: ngx_flag_t, default| match (own, above) {
+        (UNSET_FLAG, UNSET_FLAG) => default,
+        (UNSET_FLAG, above) => above,
+        (own, _) => own,
+    };
+    conf.public_only = flag(conf.public_only, prev.public_only, 0);
+    conf.etag = flag(conf.etag, prev.etag, 1);
 }
 
 #[cfg(ngx_feature = "pcre")]

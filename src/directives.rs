@@ -47,7 +47,7 @@ const fn command(
 }
 
 /// The table of directives.
-pub static mut COMMANDS: [ngx_command_t; 11] = [
+pub static mut COMMANDS: [ngx_command_t; 12] = [
     command(ngx::ngx_string!("rust_page_cache"), MORE, set_page_cache, 0),
     command(
         ngx::ngx_string!("rust_page_cache_bypass"),
@@ -87,6 +87,12 @@ pub static mut COMMANDS: [ngx_command_t; 11] = [
         offset_of!(LocConf, gzip_flag),
     ),
     command(ngx::ngx_string!("rust_page_cache_hide_header"), ONE, set_hide_header, 0),
+    command(
+        ngx::ngx_string!("rust_page_cache_public_only"),
+        FLAG,
+        ngx_conf_set_flag_slot,
+        offset_of!(LocConf, public_only),
+    ),
     command(
         ngx::ngx_string!("rust_page_cache_etag"),
         FLAG,

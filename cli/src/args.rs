@@ -95,6 +95,9 @@ pub struct Explain {
     /// A field of rust_page_cache_hide_header
     #[arg(long, value_name = "FIELD")]
     pub hide_header: Vec<OsString>,
+    /// rust_page_cache_public_only on
+    #[arg(long)]
+    pub public_only: bool,
     /// rust_page_cache_connect_timeout
     #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = time)]
     pub connect_timeout: Duration,

@@ -43,6 +43,11 @@ pub enum ExplainError {
     /// `--hide-header`
     #[error("--hide-header {0}: {1}")]
     HideHeader(String, BadField),
+    /// A body has no header to be marked in; `nginx -t` says so too.
+    #[error(
+        "--public-only needs format=django: a stored body has no Cache-Control to say \"public\""
+    )]
+    PublicBody,
     /// Variables or patterns.
     #[error("{0}")]
     Plan(NoPlan),
@@ -59,6 +64,9 @@ pub fn explain(options: &Explain) -> Result<Report, ExplainError> {
         Directive::On(spec) => spec,
         Directive::Off => return Err(ExplainError::Off),
     };
+    if options.public_only && spec.format == Format::Body {
+        return Err(ExplainError::PublicBody);
+    }
     let mut hidden = HiddenFields::default();
     for name in options.hide_header.iter().map(|name| name.as_bytes()) {
         hidden.push(name).map_err(|why| ExplainError::HideHeader(show(name), why))?;

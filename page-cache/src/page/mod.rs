@@ -2,6 +2,7 @@
 
 pub mod age;
 pub mod body;
+pub mod cache_control;
 mod compress;
 pub mod django;
 pub mod hidden;

@@ -8,6 +8,7 @@ mod machine;
 mod mutations;
 mod pages;
 mod pickles;
+mod public;
 mod recorded;
 mod rest;
 mod sequences;

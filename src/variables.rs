@@ -27,6 +27,9 @@ const OF_THE_RECORD: [(&str, usize); 5] = [
 /// The name of the variable that holds Django's `get_full_path()`.
 const FULL_PATH: &str = "rust_page_cache_full_path";
 
+/// The name of the variable that holds the Host field.
+const HOST: &str = "rust_page_cache_host";
+
 /// Announces the variables to nginx. `None` when memory is short.
 ///
 /// # Safety
@@ -37,7 +40,10 @@ pub unsafe fn add(cf: *mut ngx_conf_t) -> Option<()> {
         unsafe { add_one(cf, name, Some(of_the_record), which)? };
     }
     // SAFETY: `cf` is valid.
-    unsafe { add_one(cf, FULL_PATH, Some(full_path), 0) }
+    unsafe {
+        add_one(cf, FULL_PATH, Some(full_path), 0)?;
+        add_one(cf, HOST, Some(host), 0)
+    }
 }
 
 /// # Safety
@@ -104,6 +110,17 @@ unsafe extern "C" fn full_path(
             Err(_) => code::ERROR,
         }
     }
+}
+
+/// # Safety
+/// Called by nginx with a live request and a value to fill.
+unsafe extern "C" fn host(
+    r: *mut ngx_http_request_t,
+    v: *mut ngx_http_variable_value_t,
+    _data: usize,
+) -> ngx_int_t {
+    // SAFETY: `r` is live while its variables are evaluated.
+    unsafe { fill(r, v, view::host(r).unwrap_or_default()) }
 }
 
 /// # Safety

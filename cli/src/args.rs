@@ -38,7 +38,7 @@ and who would answer.
 
 Variables in the parameters are evaluated where URL and headers tell their values: $scheme, $host, \
 $request_uri, $uri, $args, $is_args, $request_method, $http_NAME, $arg_NAME, $cookie_NAME, \
-$rust_page_cache_full_path. For any other, write its value in its place.";
+$rust_page_cache_full_path, $rust_page_cache_host. For any other, write its value in its place.";
 
 /// Examples, for `--help` and the manual page.
 pub const EXAMPLES: &str = "  \

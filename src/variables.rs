@@ -119,8 +119,9 @@ unsafe extern "C" fn host(
     v: *mut ngx_http_variable_value_t,
     _data: usize,
 ) -> ngx_int_t {
-    // SAFETY: `r` is live while its variables are evaluated.
-    unsafe { fill(r, v, view::host(r).unwrap_or_default()) }
+    // SAFETY: `r` is live while its variables are evaluated; its header outlives the value.
+    unsafe { set(v, sys::str_of(view::host(r).unwrap_or_default())) }
+    code::OK
 }
 
 /// # Safety
@@ -133,11 +134,20 @@ unsafe fn fill(
     // SAFETY: the caller vouches for both pointers.
     unsafe {
         let Some(copy) = sys::copy_to_pool((*r).pool, text) else { return code::ERROR };
+        set(v, copy);
+    }
+    code::OK
+}
+
+/// # Safety
+/// `v` must point to a value of nginx's, and `text` to bytes that outlive it.
+unsafe fn set(v: *mut ngx_http_variable_value_t, text: ngx_str_t) {
+    // SAFETY: the caller vouches for the pointer.
+    unsafe {
         (*v).set_valid(1);
         (*v).set_no_cacheable(0);
         (*v).set_not_found(0);
-        (*v).set_len(copy.len as u32);
-        (*v).data = copy.data;
+        (*v).set_len(text.len as u32);
+        (*v).data = text.data;
     }
-    code::OK
 }

@@ -9,6 +9,7 @@ Bytes are latin-1.
 """
 
 import json
+import os
 import socket
 import sys
 from typing import Any
@@ -17,7 +18,7 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import DataReceived, ResponseReceived, StreamEnded, StreamReset
 
-PATIENCE = 10.0  # seconds
+PATIENCE = float(os.environ.get("TEST_NGINX_PATIENCE", "10"))  # seconds
 
 
 def ask(port: int, targets: list[str]) -> list[dict[str, Any]]:

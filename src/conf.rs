@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use ngx::ffi::*;
 use page_cache::lookup::Memory;
+use page_cache::page::hidden::HiddenFields;
 use page_cache::policy::IgnorePatterns;
 
 use crate::set_header::SetHeader;
@@ -54,6 +55,10 @@ pub struct LocConf {
     pub gzip_flag: ngx_uint_t,
     /// `rust_page_cache_set_header`
     pub set_headers: Option<Rc<Vec<SetHeader>>>,
+    /// `rust_page_cache_hide_header`
+    pub hide_headers: Option<Rc<HiddenFields>>,
+    /// `rust_page_cache_public_only`
+    pub public_only: ngx_flag_t,
     /// `rust_page_cache_etag`
     pub etag: ngx_flag_t,
     /// nginx's own configuration of the same location; set when merged.
@@ -83,6 +88,8 @@ impl Default for LocConf {
             connections: UNSET,
             gzip_flag: UNSET,
             set_headers: None,
+            hide_headers: None,
+            public_only: UNSET_FLAG,
             etag: UNSET_FLAG,
             core: ptr::null_mut(),
             around: ptr::null(),
@@ -151,9 +158,17 @@ pub unsafe fn merge(prev: *mut LocConf, conf: *mut LocConf, core: *mut ngx_http_
     if conf.set_headers.is_none() {
         conf.set_headers = prev.set_headers.clone();
     }
-    if conf.etag == UNSET_FLAG {
-        conf.etag = if prev.etag == UNSET_FLAG { 1 } else { prev.etag };
+    // As proxy_hide_header: a level with fields of its own inherits none.
+    if conf.hide_headers.is_none() {
+        conf.hide_headers = prev.hide_headers.clone();
     }
+    let flag = |own: ngx_flag_t, above: ngx_flag_t, default| match (own, above) {
+        (UNSET_FLAG, UNSET_FLAG) => default,
+        (UNSET_FLAG, above) => above,
+        (own, _) => own,
+    };
+    conf.public_only = flag(conf.public_only, prev.public_only, 0);
+    conf.etag = flag(conf.etag, prev.etag, 1);
 }
 
 #[cfg(ngx_feature = "pcre")]

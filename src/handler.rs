@@ -101,6 +101,7 @@ unsafe fn prepare(
             format: site.format,
             max_size: conf.max_size,
             gzip_flag: conf.gzip_flag as u32,
+            public_only: conf.public_only != 0,
         };
         plan(r, site, &view, reading)
     }

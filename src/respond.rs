@@ -35,7 +35,13 @@ pub unsafe fn send(r: *mut ngx_http_request_t, page: &Page, conf: &LocConf) -> O
         }
         (*r).write_event_handler = Some(ngx_http_request_empty_handler);
         let rc = ngx_http_send_header(r);
-        if rc == code::ERROR || rc > code::OK || bits::header_only(r) {
+        if rc > code::OK {
+            // A filter wants an error page in place of the page (416 of the range filter; a 412
+            // has been sent by now): nothing of the stored header is true of that.
+            before.restore_for_error(r);
+            return Some(rc);
+        }
+        if rc == code::ERROR || bits::header_only(r) {
             return Some(rc);
         }
         Some(send_body(r, page.body.as_slice()))
@@ -73,6 +79,25 @@ impl HeadersBefore {
             bits::set_allow_ranges(r, false);
         }
     }
+
+    /// The same, but for a Content-Range, which tells the length of the page in a 416
+    /// (RFC 9110, section 15.5.17).
+    ///
+    /// # Safety
+    /// As `restore`.
+    unsafe fn restore_for_error(self, r: *mut ngx_http_request_t) {
+        // SAFETY: as `restore`; the field and its value live in the request's pool.
+        unsafe {
+            let range =
+                (*r).headers_out.content_range.as_ref().map(|field| (field.key, field.value));
+            self.restore(r);
+            if let Some((name, value)) = range {
+                if let Some(field) = headers::push(r, name, value) {
+                    (*r).headers_out.content_range = field;
+                }
+            }
+        }
+    }
 }
 
 /// Fills `headers_out`. `None` when memory is short; nothing has been sent then.
@@ -92,8 +117,11 @@ unsafe fn set_headers(r: *mut ngx_http_request_t, page: &Page, conf: &LocConf) -
             let line = [page.status.to_string().as_bytes(), b" ", reason].concat();
             (*r).headers_out.status_line = sys::copy_to_pool((*r).pool, &line)?;
         }
+        let is_hidden =
+            |name: &[u8]| conf.hide_headers.as_ref().is_some_and(|hidden| hidden.contains(name));
+        // Cache-Control and Expires tell the age, hidden or not.
         let age = age::age(page, ngx_time() as i64);
-        headers::set(r, &page.headers, age.is_some())?;
+        headers::set(r, &page.headers, is_hidden, age.is_some())?;
         // A stored response without a Content-Type was sent without one by the application.
         let is_body = conf.site().is_some_and(|site| site.format == Format::Body);
         if is_body && ngx_http_set_content_type(r) != code::OK {
@@ -103,7 +131,7 @@ unsafe fn set_headers(r: *mut ngx_http_request_t, page: &Page, conf: &LocConf) -
             let (name, value) = (sys::str_of(b"Content-Encoding"), sys::str_of(b"gzip"));
             (*r).headers_out.content_encoding = headers::push(r, name, value)?;
         }
-        if let Some(age) = age {
+        if let Some(age) = age.filter(|_| !is_hidden(b"age")) {
             let age = sys::copy_to_pool((*r).pool, age.to_string().as_bytes())?;
             headers::push(r, sys::str_of(b"Age"), age)?;
         }

@@ -106,6 +106,15 @@ my @table = (
         qw(rust_page_cache_connections many)],
     ['no connections', 'rust_page_cache_connections 0;', qw(rust_page_cache_connections 0)],
     ['a flag of text', 'rust_page_cache_gzip_flag gzip;', qw(rust_page_cache_gzip_flag gzip)],
+    ['a field that is no name', 'rust_page_cache_hide_header X-Debug:;',
+        qw(rust_page_cache_hide_header X-Debug: X-Powered-By)],
+    ['an empty field', 'rust_page_cache_hide_header "";', qw(rust_page_cache_hide_header X-Powered-By)],
+    ['no field', 'rust_page_cache_hide_header;', qw(rust_page_cache_hide_header)],
+    ['two fields', 'rust_page_cache_hide_header X-A X-B;', qw(rust_page_cache_hide_header)],
+    ['the field that tells how to read the body', 'rust_page_cache_hide_header content-encoding;',
+        'rust_page_cache_hide_header', 'content-encoding', 'gunzip on'],
+    ['neither public nor not', 'rust_page_cache_public_only yes;',
+        qw(rust_page_cache_public_only yes on off)],
     ['neither on nor off', 'rust_page_cache_etag yes;', qw(rust_page_cache_etag yes on off)],
 );
 my %value = (
@@ -114,6 +123,7 @@ my %value = (
     max_size        => '1m',
     connections     => '3',
     gzip_flag       => '2',
+    public_only     => 'on',
     etag            => 'off',
 );
 push @table, map {
@@ -161,7 +171,8 @@ for my $row (@whole) {
 for my $directive (
     'rust_page_cache off', 'rust_page_cache_bypass 1', 'rust_page_cache_ignore a',
     'rust_page_cache_connect_timeout 1s', 'rust_page_cache_timeout 1s', 'rust_page_cache_max_size 1m',
-    'rust_page_cache_connections 2', 'rust_page_cache_gzip_flag 2', 'rust_page_cache_etag on',
+    'rust_page_cache_connections 2', 'rust_page_cache_gzip_flag 2',
+    'rust_page_cache_hide_header X-A', 'rust_page_cache_public_only on', 'rust_page_cache_etag on',
     )
 {
     my ($word) = split ' ', $directive;

@@ -56,6 +56,9 @@ my @directives = (
     'rust_page_cache_max_size 512k',
     'rust_page_cache_connections 4',
     'rust_page_cache_gzip_flag 2',
+    'rust_page_cache_hide_header X-Powered-By',
+    'rust_page_cache_hide_header X-A; rust_page_cache_hide_header x-a',
+    'rust_page_cache_public_only on',
     'rust_page_cache_etag off',
 );
 

@@ -4,11 +4,14 @@
 mod compressed;
 mod conversation;
 mod decoder;
+mod hints;
 mod machine;
 mod mutations;
 mod pages;
 mod pickles;
+mod public;
 mod recorded;
 mod rest;
 mod sequences;
 mod support;
+mod vary;

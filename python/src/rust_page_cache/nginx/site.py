@@ -203,7 +203,8 @@ class _Site:
         # The cache middleware has stored all headers.
         if self.chosen.whole_site:
             return
-        before, after = [], []
+        before: list[tuple[str, str]] = []
+        after: list[tuple[str, str]] = []
         for added in headers.added():
             self.found.http += added.map()
             lines = before if headers.within_locale(added) else after

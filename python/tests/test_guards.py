@@ -12,6 +12,7 @@ from django.conf import settings
 from django.contrib.admin.sites import AdminSite
 from django.contrib.admin.views.decorators import staff_member_required
 from django.contrib.auth import decorators as auth
+from django.contrib.auth import get_user_model
 from django.contrib.auth.decorators import login_required, permission_required, user_passes_test
 from django.contrib.auth.mixins import (
     AccessMixin,
@@ -564,6 +565,62 @@ def test_the_cache_for_the_whole_site() -> None:
     assert ids(*guarded, middleware=wrong[:3]) == []
     # A page of cache_page() in it.
     assert ids(login_required(cached(view)), middleware=right) == [OUTSIDE]
+
+
+@pytest.mark.parametrize(
+    ("middleware", "varies"),
+    [
+        ([UPDATE, SESSIONS, AUTHENTICATION, FETCH], [b"HTTP_COOKIE"]),
+        ([SESSIONS, UPDATE, AUTHENTICATION, FETCH], []),
+    ],
+)
+def test_what_the_cache_for_the_whole_site_stores(redis_client, middleware, varies) -> None:
+    """Real Django: with whom it shares the page of a user who is logged in."""
+    user, _ = get_user_model().objects.get_or_create(username="alice")
+    client, stranger = Client(), Client()
+    client.force_login(user)
+    values = {
+        "CACHE_MIDDLEWARE_ALIAS": "redis",
+        "LOGIN_URL": "/in/",
+        "MIDDLEWARE": middleware,
+        "ROOT_URLCONF": (path("0/", login_required(view)),),
+    }
+    with override_settings(**values):
+        assert client.get("/0/").status_code == 200
+        assert stranger.get("/0/").status_code == (302 if varies else 200)
+        [key] = redis_client.keys("*cache_header*")
+        assert [name.encode() for name in pickle.loads(redis_client.get(key))] == varies
+        expected = [] if varies else [INSIDE]
+        found = run_checks(tags=["security"])
+        assert [message.id for message in found if "rust" in str(message.id)] == expected
+
+
+asked = []
+
+
+class Asked(SilentMiddleware):
+    """Guards that say when Django asks them."""
+
+    def __call__(self, request):
+        asked.append("call")
+        return self.get_response(request)
+
+    def process_view(self, request, view, args, kwargs):
+        asked.append("process_view")
+
+
+def test_when_django_asks_middlewares() -> None:
+    """Before its cache for the whole site, or after it: a hit skips process_view()."""
+    values = {
+        "CACHE_MIDDLEWARE_ALIAS": "redis",
+        "MIDDLEWARE": [UPDATE, "test_guards.Asked", FETCH],
+        "ROOT_URLCONF": (path("0/", view),),
+    }
+    asked.clear()
+    with override_settings(**values):
+        for _ in range(2):
+            assert Client().get("/0/").status_code == 200
+    assert asked == ["call", "process_view", "call"]
 
 
 def test_guards_that_do_not_ask_the_session() -> None:

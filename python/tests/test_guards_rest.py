@@ -8,7 +8,20 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.cache import cache_control, cache_page
 from django.views.decorators.vary import vary_on_cookie, vary_on_headers
 
-from test_guards import GUESSED, INSIDE, KEYED, LOGIN, OUTSIDE, PUBLIC, SESSIONS, ids, messages
+from test_guards import (
+    AUTHENTICATION,
+    FETCH,
+    GUESSED,
+    INSIDE,
+    KEYED,
+    LOGIN,
+    OUTSIDE,
+    PUBLIC,
+    SESSIONS,
+    UPDATE,
+    ids,
+    messages,
+)
 
 pytest.importorskip("rest_framework", reason="for this Django there is none yet")
 
@@ -212,6 +225,20 @@ def test_by_what_users_are_known() -> None:
     assert kinds(by_token) == ([KEYED] if themselves else [OUTSIDE])
     assert kinds(both, vary_on_cookie) == ([KEYED] if themselves else [OUTSIDE])
     assert kinds(by_session, cache_control(public=True)) == [PUBLIC]
+
+
+def test_the_cache_for_the_whole_site() -> None:
+    stack = [UPDATE, SESSIONS, AUTHENTICATION, FETCH]
+
+    def kinds(authenticated):
+        members = {"get": get, "permission_classes": [permissions.IsAuthenticated]}
+        members["authentication_classes"] = authenticated
+        return ids(type("Api", (APIView,), members).as_view(), middleware=stack)
+
+    by_session, by_token = authentication.SessionAuthentication, authentication.TokenAuthentication
+    assert kinds([by_session]) == []
+    assert kinds([by_token]) == ([] if varies_on_authorization() else [INSIDE])
+    assert kinds([authentication.RemoteUserAuthentication]) == [INSIDE]
 
 
 def test_guards_of_django_around_views_of_the_framework() -> None:

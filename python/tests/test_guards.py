@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 from django.conf import settings
+from django.conf.urls.i18n import i18n_patterns
 from django.contrib.admin.sites import AdminSite
 from django.contrib.admin.views.decorators import staff_member_required
 from django.contrib.auth import decorators as auth
@@ -655,6 +656,8 @@ def test_routes() -> None:
     ]
     [message] = messages(patterns=patterns)
     assert message.msg.startswith("/a/<int:id>/, /a/b/$, /c/ and 1 more (test_guards.view): ")
+    [message] = messages(patterns=i18n_patterns(path("a/", guarded)))
+    assert message.msg.startswith("/<language>/a/ (")
 
 
 def test_caches_out_of_reach() -> None:

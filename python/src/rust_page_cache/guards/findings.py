@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any, Optional
 
 from django.conf import settings
-from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls import LocalePrefixPattern, URLPattern, URLResolver, get_resolver
 
 from .known import NamedGuards
 from .layers import Around, Guard, Path, caches_in
@@ -132,7 +132,10 @@ def _caches_of(callback: Any, middlewares: Stack, named: NamedGuards) -> Iterato
 
 def _patterns(patterns: Iterable[Any], before: str) -> Iterator[tuple[str, Any]]:
     for pattern in patterns:
-        route = before + re.sub(r"^\^", "", str(pattern.pattern))
+        # i18n_patterns() shows the language that is active now.
+        in_language = isinstance(pattern.pattern, LocalePrefixPattern)
+        own = "<language>/" if in_language else re.sub(r"^\^", "", str(pattern.pattern))
+        route = before + own
         if isinstance(pattern, URLResolver):
             yield from _patterns(pattern.url_patterns, route)
         elif isinstance(pattern, URLPattern):

@@ -2,9 +2,11 @@
 //! and whether the store's servers have ports.
 
 use std::ffi::CStr;
+use std::rc::Rc;
 
 use ngx::ffi::*;
 use ngx::ngx_log_error;
+use page_cache::key::Recipe;
 
 use crate::conf::{LocConf, Setting};
 use crate::site::{Route, Site};
@@ -45,12 +47,18 @@ impl Problem {
 /// Called at postconfiguration, with the entries collected at merge.
 pub unsafe fn all(cf: *mut ngx_conf_t, entries: &[Entry]) -> Result<(), Problem> {
     let mut warned: Vec<*mut ngx_http_upstream_srv_conf_t> = Vec::new();
+    let mut seen: Vec<*const Site> = Vec::new();
     for entry in entries {
         // SAFETY: confs live in the configuration's pool.
         let conf = unsafe { &*entry.conf };
         let Setting::On(site) = &conf.setting else { continue };
         // SAFETY: as above.
         unsafe { check_fallback(conf, site, entry.server)? };
+        if !seen.contains(&Rc::as_ptr(site)) {
+            seen.push(Rc::as_ptr(site));
+            // SAFETY: `cf` is nginx's.
+            unsafe { check_form(cf, site) };
+        }
         if !warned.contains(&site.upstream) {
             warned.push(site.upstream);
             // SAFETY: the upstream module initialised its upstreams before postconfiguration.
@@ -58,6 +66,25 @@ pub unsafe fn all(cf: *mut ngx_conf_t, entries: &[Entry]) -> Result<(), Problem>
         }
     }
     Ok(())
+}
+
+/// Warns where pages that vary cannot be served.
+///
+/// # Safety
+/// As [`all`].
+unsafe fn check_form(cf: *mut ngx_conf_t, site: &Site) {
+    if site.recipe == Recipe::Django && site.form.is_none() {
+        // SAFETY: the caller vouches for `cf`.
+        let log = unsafe { (*cf).log };
+        ngx_log_error!(
+            NGX_LOG_WARN,
+            log,
+            "\"rust_page_cache\" directive: no \"django=\", pages that vary (on Cookie, \
+             Accept-Language and so on) are not served without it, write the release of Django that \
+             the site runs, such as django=5.2.19, in {}",
+            site.place.describe()
+        );
+    }
 }
 
 /// # Safety

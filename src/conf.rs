@@ -1,11 +1,14 @@
 //! The configuration of a location, and how it is inherited.
 
+use std::cell::RefCell;
 use std::ptr;
 use std::rc::Rc;
 
 use ngx::ffi::*;
+use page_cache::lookup::Memory;
 use page_cache::policy::IgnorePatterns;
 
+use crate::set_header::SetHeader;
 use crate::site::Site;
 use crate::sys;
 
@@ -47,6 +50,8 @@ pub struct LocConf {
     pub connections: ngx_uint_t,
     /// Bits of memcached's flags.
     pub gzip_flag: ngx_uint_t,
+    /// `rust_page_cache_set_header`
+    pub set_headers: Option<Rc<Vec<SetHeader>>>,
     /// `rust_page_cache_etag`
     pub etag: ngx_flag_t,
     /// nginx's own configuration of the same location; set when merged.
@@ -57,6 +62,9 @@ pub struct LocConf {
     pub has_root: bool,
     /// The patterns of this level as written; compiled anew with each directive.
     pub patterns: Option<Vec<String>>,
+    /// What this worker remembers of the location. Not shared with others that inherit the
+    /// directive: they may read values by other limits and flags, and serve other sites.
+    pub memory: RefCell<Memory>,
 }
 
 impl Default for LocConf {
@@ -71,11 +79,13 @@ impl Default for LocConf {
             max_size: UNSET,
             connections: UNSET,
             gzip_flag: UNSET,
+            set_headers: None,
             etag: UNSET_FLAG,
             core: ptr::null_mut(),
             around: ptr::null(),
             has_root: false,
             patterns: None,
+            memory: RefCell::default(),
         }
     }
 }
@@ -87,6 +97,11 @@ impl LocConf {
             Setting::On(site) => Some(site),
             Setting::Unset | Setting::Off => None,
         }
+    }
+
+    /// `rust_page_cache_set_header`, of this level or inherited.
+    pub fn set_headers(&self) -> &[SetHeader] {
+        self.set_headers.as_ref().map_or(&[], |headers| headers)
     }
 }
 
@@ -128,6 +143,10 @@ pub unsafe fn merge(prev: *mut LocConf, conf: *mut LocConf, core: *mut ngx_http_
     conf.max_size = word(conf.max_size, prev.max_size, 8 << 20);
     conf.connections = word(conf.connections, prev.connections, 2);
     conf.gzip_flag = word(conf.gzip_flag, prev.gzip_flag, 0);
+    // As proxy_set_header: a level with any of its own inherits none.
+    if conf.set_headers.is_none() {
+        conf.set_headers = prev.set_headers.clone();
+    }
     if conf.etag == UNSET_FLAG {
         conf.etag = if prev.etag == UNSET_FLAG { 1 } else { prev.etag };
     }

@@ -12,9 +12,11 @@ use std::rc::Rc;
 use ngx::ffi::*;
 use ngx::ngx_conf_log_error;
 use page_cache::directive::{self, Directive};
+use page_cache::key::field::FieldName;
 use page_cache::policy::IgnorePatterns;
 
 use crate::conf::{LocConf, Setting, UNSET};
+use crate::set_header::SetHeader;
 use crate::site;
 use crate::sys;
 
@@ -28,6 +30,7 @@ const EVERYWHERE: ngx_uint_t =
     (NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF | NGX_HTTP_LIF_CONF) as ngx_uint_t;
 const FLAG: ngx_uint_t = NGX_CONF_FLAG as ngx_uint_t;
 const ONE: ngx_uint_t = NGX_CONF_TAKE1 as ngx_uint_t;
+const TWO: ngx_uint_t = NGX_CONF_TAKE2 as ngx_uint_t;
 const MORE: ngx_uint_t = NGX_CONF_1MORE as ngx_uint_t;
 
 const fn command(
@@ -47,7 +50,7 @@ const fn command(
 }
 
 /// The table of directives.
-pub static mut COMMANDS: [ngx_command_t; 10] = [
+pub static mut COMMANDS: [ngx_command_t; 11] = [
     command(ngx::ngx_string!("rust_page_cache"), MORE, set_page_cache, 0),
     command(
         ngx::ngx_string!("rust_page_cache_bypass"),
@@ -86,6 +89,7 @@ pub static mut COMMANDS: [ngx_command_t; 10] = [
         set_gzip_flag,
         offset_of!(LocConf, gzip_flag),
     ),
+    command(ngx::ngx_string!("rust_page_cache_set_header"), TWO, set_header, 0),
     command(
         ngx::ngx_string!("rust_page_cache_etag"),
         FLAG,
@@ -184,6 +188,45 @@ unsafe extern "C" fn set_ignore(
             OK
         }
         Err(err) => refuse!(cf, "\"rust_page_cache_ignore\" directive: {err}"),
+    }
+}
+
+/// `rust_page_cache_set_header`
+unsafe extern "C" fn set_header(
+    cf: *mut ngx_conf_t,
+    _cmd: *mut ngx_command_t,
+    conf: *mut c_void,
+) -> *mut c_char {
+    // SAFETY: nginx calls a setter with its own `cf` and the conf that we created.
+    let (conf, words) = unsafe { (&mut *conf.cast::<LocConf>(), words(cf)) };
+    let &[field, value] = words.as_slice() else { return ERROR };
+    let name = match FieldName::parse(field) {
+        Ok(name) => name,
+        Err(why) => {
+            return refuse!(
+                cf,
+                "invalid field \"{}\" in \"rust_page_cache_set_header\" directive, {why}",
+                field.escape_ascii()
+            );
+        }
+    };
+    // Nobody shares them before they are merged.
+    let Some(known) = Rc::get_mut(conf.set_headers.get_or_insert_default()) else { return ERROR };
+    if known.iter().any(|header| header.name == name) {
+        return refuse!(
+            cf,
+            "duplicate field \"{}\" in \"rust_page_cache_set_header\" directive, it may stand once \
+             in a block",
+            field.escape_ascii()
+        );
+    }
+    // SAFETY: `cf` is nginx's.
+    match unsafe { site::compile_text(cf, value.to_vec()) } {
+        Ok(value) => {
+            known.push(SetHeader { name, value });
+            OK
+        }
+        Err(()) => ERROR,
     }
 }
 

@@ -12,12 +12,13 @@ use page_cache::{Bypass, Failure, Outcome, policy};
 
 use crate::bits;
 use crate::conf::LocConf;
+use crate::evaluate;
 use crate::fallback;
 use crate::record::{Progress, Record};
 use crate::reserve;
 use crate::respond;
-use crate::site::{Site, Text};
-use crate::sys::{self, code};
+use crate::site::Site;
+use crate::sys::code;
 use crate::view;
 
 /// The PRECONTENT handler.
@@ -114,11 +115,12 @@ unsafe fn plan(
 ) -> Result<Plan, Outcome> {
     // SAFETY: as `handle`.
     unsafe {
-        let namespace = evaluate(r, &site.namespace)?;
-        let prefix = evaluate(r, &site.prefix)?;
-        let (lang, zone) = (evaluate(r, &site.lang)?, evaluate(r, &site.timezone)?);
+        let namespace = evaluate::text(r, &site.namespace)?;
+        let prefix = evaluate::text(r, &site.prefix)?;
+        let lang = evaluate::text(r, &site.lang)?;
+        let zone = evaluate::text(r, &site.timezone)?;
         let uri = match &site.uri {
-            Some(text) => Cow::Borrowed(evaluate(r, text)?),
+            Some(text) => Cow::Borrowed(evaluate::text(r, text)?),
             None => {
                 let host = view.host.unwrap_or_default();
                 site.recipe.usual_uri(view::scheme(r), host, view::target(r))?
@@ -126,24 +128,6 @@ unsafe fn plan(
         };
         let parts = KeyParts { namespace, prefix, uri: &uri, lang, timezone: zone };
         Ok(Plan::new(site.recipe, site.protocol, &parts, view.method, site.form, reading)?)
-    }
-}
-
-/// The value of a parameter for this request.
-///
-/// # Safety
-/// As [`handle`].
-unsafe fn evaluate(r: *mut ngx_http_request_t, text: &Text) -> Result<&[u8], Failure> {
-    match text {
-        Text::Literal(bytes) => Ok(bytes),
-        // SAFETY: the value was compiled by nginx; the result lives in the request's pool.
-        Text::Complex(value) => unsafe {
-            let mut result = ngx_str_t { len: 0, data: std::ptr::null_mut() };
-            if ngx_http_complex_value(r, *value, &raw mut result) != code::OK {
-                return Err(Failure::Memory);
-            }
-            Ok(sys::bytes(result))
-        },
     }
 }
 

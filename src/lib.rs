@@ -12,8 +12,8 @@
 //!
 //! What can be decided without nginx is decided in the `page-cache` crate; here are casts, calls
 //! and status codes. One file a concern: `directives`, `site`, `conf` and `check` read the
-//! configuration; `handler` runs a request, `view` shows it to the policy, `record` keeps what was
-//! decided for it; `store`, `server`, `connection`, `peer` and `ticket` talk to the stores;
+//! configuration; `handler` runs a request, `view` shows it to the policy, `evaluate` and
+//! `set_header` say what variables give, `record` keeps what was decided for it; `store`, `server`, `connection`, `peer` and `ticket` talk to the stores;
 //! `respond`, `headers` and `fallback` end the matter; `variables` tell of it. `reserve` is the
 //! allocator.
 
@@ -22,6 +22,7 @@ mod check;
 mod conf;
 mod connection;
 mod directives;
+mod evaluate;
 mod fallback;
 mod handler;
 mod headers;
@@ -30,6 +31,7 @@ mod record;
 mod reserve;
 mod respond;
 mod server;
+mod set_header;
 mod site;
 mod store;
 mod sys;

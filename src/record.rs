@@ -20,6 +20,7 @@ use smallvec::SmallVec;
 use crate::conf::LocConf;
 use crate::peer::Peer;
 use crate::server::Server;
+use crate::set_header::Values;
 use crate::site::Site;
 use crate::store;
 use crate::sys;
@@ -58,6 +59,8 @@ pub struct Record {
     parked: bool,
     event: ngx_event_t,
     lookup: Option<Lookup>,
+    /// Of `rust_page_cache_set_header`.
+    values: Values,
     asks: SmallVec<[Ask; 2]>,
     /// Which of the keys is shown: the one that answered, else the last one asked for.
     shown: Option<usize>,
@@ -93,6 +96,7 @@ impl Record {
                 parked: false,
                 event: mem::zeroed(),
                 lookup: None,
+                values: Values::default(),
                 asks: SmallVec::new(),
                 shown: None,
                 server: ptr::null(),
@@ -243,6 +247,26 @@ impl Record {
             ),
             Refusal::Miss(_) => {}
         }
+    }
+
+    /// Logs what would make a page of this miss, once in a while.
+    fn give_hint(&self) {
+        let Some(hint) = self.lookup.as_ref().and_then(Lookup::hint) else { return };
+        // SAFETY: the configuration outlives its requests, and a record's request is live.
+        let (conf, log) = unsafe { (&*self.conf, (*(*self.r).connection).log) };
+        let may = conf.memory.try_borrow_mut().is_ok_and(|mut m| m.may_say(hint, sys::now()));
+        if !may {
+            return;
+        }
+        let place = conf.site().map(|site| site.place.describe()).unwrap_or_default();
+        ngx_log_error!(
+            NGX_LOG_ERR,
+            log,
+            "rust_page_cache: {hint}, for the directive in {place}, said once by a worker for each \
+             location, of the page of \"{}\" at {}",
+            self.key().escape_ascii(),
+            self.store().escape_ascii()
+        );
     }
 
     fn complain(&self, why: Failure) {

@@ -42,9 +42,11 @@ $rust_page_cache_full_path. For any other, write its value in its place.";
 
 /// Examples, for `--help` and the manual page.
 pub const EXAMPLES: &str = "  \
-  rust-page-cache explain 'redis://127.0.0.1:6379/1' https://www.example.com/news/
+  rust-page-cache explain 'redis://127.0.0.1:6379/1 django=5.2.19' https://www.example.com/news/
   rust-page-cache explain 'memcached://127.0.0.1 key=md5 namespace=:1:' \\
-      http://127.0.0.1/a?b=c -H 'Host: www.example.com'";
+      http://127.0.0.1/a?b=c -H 'Host: www.example.com'
+  rust-page-cache explain 'redis://127.0.0.1 django=5.2.19' https://www.example.com/ \\
+      --set-header 'X-Country: de' --set-header 'Accept-Encoding:'";
 
 /// The exit status, for `--help` and the manual page.
 pub const EXIT_STATUS: [(&str, &str); 3] = [
@@ -77,6 +79,9 @@ pub struct Explain {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// A header as the application gets it: rust_page_cache_set_header
+    #[arg(long = "set-header", value_name = "FIELD: VALUE")]
+    pub set_headers: Vec<OsString>,
     /// The name by which nginx chooses the server block, if not the one in the Host field
     #[arg(long, value_name = "NAME")]
     pub server_name: Option<OsString>,

@@ -6,15 +6,16 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use page_cache::directive::{self, Directive, DirectiveError, Fallback, Format, Spec};
 use page_cache::key::CacheKey;
 use page_cache::key::django::PageMethod;
-use page_cache::key::vary::{Forms, RequestHeaders, vary_digests};
+use page_cache::key::vary::{RequestHeaders, VaryForm};
+use page_cache::lookup::Hint;
 use page_cache::page::django::HeaderList;
 use page_cache::page::{self, Page, age};
 use page_cache::{Miss, Outcome};
 
 use crate::args::Explain;
 use crate::inquiry::{Asked, End, Inquiry};
-use crate::meaning::{meaning, releases};
-use crate::plan::{self, NoPlan, format_word};
+use crate::meaning::{advice, meaning, releases};
+use crate::plan::{self, BadSetHeader, NoPlan, format_word};
 use crate::report::{
     AnswerPart, Found, Holds, KeyPart, PagePart, RecipePart, Report, RequestPart, StorePart,
     VariesOn,
@@ -39,6 +40,9 @@ pub enum ExplainError {
     /// URL, method or headers are wrong.
     #[error("{0}")]
     Request(#[from] RequestError),
+    /// `--set-header`
+    #[error("{0}")]
+    SetHeader(#[from] BadSetHeader),
     /// Variables or patterns.
     #[error("{0}")]
     Plan(NoPlan),
@@ -58,7 +62,8 @@ pub fn explain(options: &Explain) -> Result<Report, ExplainError> {
     let fields: Vec<&[u8]> = options.headers.iter().map(|field| field.as_bytes()).collect();
     let server_name = options.server_name.as_ref().map(|name| name.as_bytes());
     let (method, url) = (options.method.as_bytes(), options.url.as_bytes());
-    let request = Request::new(method, url, &fields, server_name)?;
+    let mut request = Request::new(method, url, &fields, server_name)?;
+    request.set = plan::set_headers(&options.set_headers, &request)?;
     let mut report = blank(&spec, &request);
     match plan::plan(&spec, options, &request, &mut report.recipe) {
         Ok(plan) => {
@@ -123,16 +128,22 @@ impl Explanation<'_> {
     fn tell(mut self, end: End, report: &mut Report) {
         match end {
             End::Page(page, at) => self.hit(&page, at, report),
-            End::Refused(refusal, error) => {
+            End::Refused(refusal, error, hint) => {
                 let outcome = refusal.into();
-                let explanation = match (error, outcome) {
-                    (Some(error), _) => {
+                let may_lie_elsewhere = matches!(outcome, Outcome::Miss(Miss::Absent))
+                    || matches!(hint, Some(Hint::NoForm(_)));
+                let explanation = match (error, hint, outcome) {
+                    (Some(error), _, _) => {
                         with(meaning(outcome), Some(format!("{} at byte {}", error.what, error.at)))
                     }
-                    (None, Outcome::Miss(Miss::Absent)) => self.what_is_absent().to_owned(),
+                    (None, Some(hint), _) => hint.to_string(),
+                    (None, None, Outcome::Miss(Miss::Absent)) => self.what_is_absent().to_owned(),
                     _ => meaning(outcome).to_owned(),
                 };
                 report.decide(outcome, explanation);
+                if may_lie_elsewhere {
+                    report.notes.extend(self.inquiry.look_in_other_forms().into_iter().map(advice));
+                }
             }
             End::Failed(trouble) => {
                 let outcome = trouble.why.into();
@@ -259,21 +270,17 @@ impl Explanation<'_> {
             part.holds = Holds::HeaderList;
         } else if let Some((method, forms)) = self.page_of(&asked.key) {
             part.method = Some(method);
-            part.django = releases(forms);
+            part.django = releases(&forms);
         }
         part
     }
 
     /// Which of Django's pages a key is for.
-    fn page_of(&self, key: &CacheKey) -> Option<(&'static str, Forms)> {
-        let keys = self.inquiry.django.as_ref()?;
-        let list = self.inquiry.list.as_ref()?;
-        let digests = vary_digests(list.iter(), self.request, Forms::ALL).ok()?;
+    fn page_of(&self, key: &CacheKey) -> Option<(&'static str, Vec<VaryForm>)> {
         let methods = [(PageMethod::Get, "GET"), (PageMethod::Head, "HEAD")];
-        digests.iter().find_map(|digest| {
-            let is = |method| keys.page(method, &digest.hex).is_ok_and(|page| page == *key);
-            let (_, word) = methods.into_iter().find(|&(method, _)| is(method))?;
-            Some((word, digest.forms))
+        methods.into_iter().find_map(|(method, word)| {
+            let forms = self.inquiry.forms_of(key, method);
+            (!forms.is_empty()).then_some((word, forms))
         })
     }
 }
@@ -291,7 +298,8 @@ fn varies_on(list: &HeaderList, request: &Request) -> Vec<VariesOn> {
         let mut in_request = false;
         request.for_each(&mut |field, _| in_request |= wsgi(field) == bare);
         let title = show(bare).to_ascii_lowercase().replace('_', "-");
-        parts.push(VariesOn { header: title, in_request });
+        let set = matches!(request.set(name), Ok(Some(_)));
+        parts.push(VariesOn { header: title, in_request, set });
     }
     parts
 }

@@ -5,6 +5,7 @@
 //! store can take, checked once.
 
 pub mod django;
+pub mod field;
 mod full_path;
 pub(crate) mod percent;
 mod recipe;

@@ -2,10 +2,9 @@
 
 use std::rc::Rc;
 
-use super::memory::Memory;
 use crate::directive::Format;
 use crate::key::django::{DjangoKeys, KeyParts};
-use crate::key::vary::{Forms, VaryForm};
+use crate::key::vary::VaryForm;
 use crate::key::{CacheKey, NoKey, Recipe};
 use crate::page::body::{self, BodyOptions};
 use crate::page::django::{self, DjangoOptions};
@@ -63,7 +62,8 @@ pub struct DjangoPlan {
     pub keys: DjangoKeys,
     /// The request is HEAD: a page stored for HEAD will do where there is none for GET.
     pub head: bool,
-    /// The form of the Vary digest (`django=`); to be found out if there is none.
+    /// The form of the Vary digest (`django=`); if it is not known, only pages that vary on
+    /// nothing have a key.
     pub form: Option<VaryForm>,
     /// How the value of the page is read.
     pub reading: Reading,
@@ -88,12 +88,5 @@ impl Plan {
         }
         let keys = DjangoKeys::new(protocol, parts)?;
         Ok(Self::Django(DjangoPlan { keys, head: method == Method::Head, form, reading }))
-    }
-}
-
-impl DjangoPlan {
-    /// The forms to ask for first.
-    pub(super) fn wanted(&self, memory: &Memory) -> Forms {
-        self.form.map_or_else(|| memory.forms(), Forms::from)
     }
 }

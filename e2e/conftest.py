@@ -223,3 +223,23 @@ def shipped(line, about, stores, below):
     """Serves a site behind a file of nginx-conf/: shipped(file, settings)."""
     with shipping(line, about, stores, below) as start:
         yield start
+
+
+@pytest.fixture(scope="session")
+def application(stores, folder):
+    """Serves a site of others behind a file of nginx-conf/: application(name, file, settings)."""
+    with contextlib.ExitStack() as stack:
+
+        @functools.cache
+        def environment(name):
+            if not django.python(name).exists():
+                pytest.skip(f"no Python here for {name}")
+            below = folder / name
+            below.mkdir()
+            below.chmod(0o711)
+            return stack.enter_context(shipping(name, django.about(name), stores, below))
+
+        def start(name, conf, settings="settings"):
+            return environment(name)(conf, settings)
+
+        yield start

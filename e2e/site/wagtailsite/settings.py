@@ -1,4 +1,4 @@
-"""As Wagtail's `start` command and wagtail-cache's manual write them, without what is not asked for."""
+"""As Wagtail's `start` and wagtail-cache's manual write them, without what is not asked for."""
 
 import os
 
@@ -45,7 +45,9 @@ MIDDLEWARE = [
     "controls.counting",
 ]
 
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": os.environ["E2E_DATABASE"]}}
+DATABASES = {
+    "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": os.environ["E2E_DATABASE"]}
+}
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",

@@ -16,7 +16,7 @@ use page_cache::key::field::FieldName;
 use page_cache::policy::IgnorePatterns;
 
 use crate::conf::{LocConf, Setting, UNSET};
-use crate::set_header::SetHeader;
+use crate::set_header::{SetHeader, Value};
 use crate::site;
 use crate::sys;
 
@@ -220,10 +220,14 @@ unsafe extern "C" fn set_header(
             field.escape_ascii()
         );
     }
+    if name.is_clients(value) {
+        known.push(SetHeader { name, value: Value::Client });
+        return OK;
+    }
     // SAFETY: `cf` is nginx's.
     match unsafe { site::compile_text(cf, value.to_vec()) } {
-        Ok(value) => {
-            known.push(SetHeader { name, value });
+        Ok(text) => {
+            known.push(SetHeader { name, value: Value::Text(text) });
             OK
         }
         Err(()) => ERROR,

@@ -259,13 +259,17 @@ impl Record {
             return;
         }
         let place = conf.site().map(|site| site.place.describe()).unwrap_or_default();
+        // The first thing that is asked for.
+        let Some(list) = self.asks.first() else { return };
+        // SAFETY: servers live as long as the worker.
+        let store = unsafe { list.server.as_ref() }.map_or(&b""[..], Server::name);
         ngx_log_error!(
             NGX_LOG_ERR,
             log,
-            "rust_page_cache: {hint}, for the directive in {place}, said once by a worker for each \
-             location, of the page of \"{}\" at {}",
-            self.key().escape_ascii(),
-            self.store().escape_ascii()
+            "rust_page_cache: {hint} (directive in {place}, header list \"{}\" at {}; a worker says \
+             this once for a location)",
+            list.key.as_bytes().escape_ascii(),
+            store.escape_ascii()
         );
     }
 

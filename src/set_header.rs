@@ -3,6 +3,7 @@
 use ngx::ffi::*;
 use page_cache::Failure;
 use page_cache::key::field::FieldName;
+use page_cache::key::vary::Set;
 use smallvec::SmallVec;
 
 use crate::evaluate;
@@ -13,8 +14,16 @@ use crate::sys;
 pub struct SetHeader {
     /// The field.
     pub name: FieldName,
-    /// What the application gets; empty if it gets no such field.
-    pub value: Text,
+    /// What the application gets.
+    pub value: Value,
+}
+
+/// What the application gets of a field.
+pub enum Value {
+    /// What the client sent (`$http_x_country` of X-Country).
+    Client,
+    /// This; no such field if it is empty.
+    Text(Text),
 }
 
 /// The values of one request, in the order of the directives, as far as they were asked for. They
@@ -53,19 +62,20 @@ pub unsafe fn value<'a>(
     name: &[u8],
     r: *mut ngx_http_request_t,
     values: *mut Values,
-) -> Result<Option<&'a [u8]>, Failure> {
+) -> Result<Option<Set<'a>>, Failure> {
     let mut all = headers.iter().enumerate();
     let Some((at, header)) = all.find(|(_, header)| header.name.as_wsgi() == name) else {
         return Ok(None);
     };
+    let Value::Text(text) = &header.value else { return Ok(Some(Set::Client)) };
     // SAFETY: the caller vouches for all pointers; nothing of `values` is borrowed while nginx
     // evaluates.
     unsafe {
         if let Some(known) = (*values).get(at) {
-            return Ok(Some(sys::bytes(known)));
+            return Ok(Some(Set::Value(sys::bytes(known))));
         }
-        let value = evaluate::text(r, &header.value)?;
+        let value = evaluate::text(r, text)?;
         (*values).keep(at, sys::str_of(value))?;
-        Ok(Some(value))
+        Ok(Some(Set::Value(value)))
     }
 }

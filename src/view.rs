@@ -2,7 +2,7 @@
 
 use ngx::ffi::*;
 use page_cache::Failure;
-use page_cache::key::vary::RequestHeaders;
+use page_cache::key::vary::{RequestHeaders, Set};
 use page_cache::request::{Method, Rank, RequestView, Target};
 
 use crate::bits;
@@ -145,7 +145,7 @@ impl RequestHeaders for Fields<'_> {
         }
     }
 
-    fn set(&self, name: &[u8]) -> Result<Option<&[u8]>, Failure> {
+    fn set(&self, name: &[u8]) -> Result<Option<Set<'_>>, Failure> {
         // SAFETY: `of` demands all of this.
         unsafe { set_header::value(self.set, name, self.r, self.values) }
     }

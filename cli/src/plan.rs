@@ -115,8 +115,8 @@ impl Values {
 pub fn set_headers(
     fields: &[OsString],
     request: &Request,
-) -> Result<Vec<(FieldName, Vec<u8>)>, BadSetHeader> {
-    let mut known: Vec<(FieldName, Vec<u8>)> = Vec::new();
+) -> Result<Vec<(FieldName, Option<Vec<u8>>)>, BadSetHeader> {
+    let mut known: Vec<(FieldName, Option<Vec<u8>>)> = Vec::new();
     for text in fields.iter().map(|field| field.as_bytes()) {
         let shown = || show(text);
         let colon = text.iter().position(|&byte| byte == b':');
@@ -126,7 +126,11 @@ pub fn set_headers(
         if known.iter().any(|(other, _)| *other == name) {
             return Err(BadSetHeader::Twice(shown()));
         }
-        let value = variables::evaluate(value.trim_ascii(), request)?;
+        let value = value.trim_ascii();
+        let value = match name.is_clients(value) {
+            true => None,
+            false => Some(variables::evaluate(value, request)?),
+        };
         known.push((name, value));
     }
     Ok(known)

@@ -2,7 +2,7 @@
 
 use page_cache::Failure;
 use page_cache::key::field::FieldName;
-use page_cache::key::vary::RequestHeaders;
+use page_cache::key::vary::{RequestHeaders, Set};
 use page_cache::request::{Method, Rank, RequestView, Target};
 
 use crate::text::show;
@@ -23,9 +23,9 @@ pub struct Request {
     pub server_name: Vec<u8>,
     /// What was left out of the request, for the reader.
     pub notes: Vec<String>,
-    /// What the application gets of these fields, whatever the client sent
-    /// (`rust_page_cache_set_header`).
-    pub set: Vec<(FieldName, Vec<u8>)>,
+    /// What the application gets of these fields, whatever the client sent, or what the
+    /// client sent (`rust_page_cache_set_header`).
+    pub set: Vec<(FieldName, Option<Vec<u8>>)>,
     fields: Vec<Field>,
 }
 
@@ -197,9 +197,10 @@ impl RequestHeaders for Request {
         }
     }
 
-    fn set(&self, name: &[u8]) -> Result<Option<&[u8]>, Failure> {
+    fn set(&self, name: &[u8]) -> Result<Option<Set<'_>>, Failure> {
         let mut all = self.set.iter();
-        Ok(all.find(|(set, _)| set.as_wsgi() == name).map(|(_, value)| value.as_slice()))
+        let known = all.find(|(set, _)| set.as_wsgi() == name);
+        Ok(known.map(|(_, value)| value.as_deref().map_or(Set::Client, Set::Value)))
     }
 }
 

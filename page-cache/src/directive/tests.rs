@@ -89,22 +89,77 @@ fn the_format_goes_with_the_key_unless_it_is_given() {
 
 #[test]
 fn releases_of_django() {
-    let version = |major, minor, patch| Some(DjangoVersion { major, minor, patch });
-    for (word, expected) in [
-        ("auto", None),
-        ("5.2.19", version(5, 2, 19)),
-        ("6.1", version(6, 1, 0)),
-        ("4", version(4, 0, 0)),
+    use crate::key::vary::VaryForm::*;
+    for (word, form) in [
+        ("3.2.25", Raw),
+        ("5.2.0", Raw),
+        ("5.2.18", Raw),
+        ("5.2.19", RawAbsent),
+        ("6.0.9", Raw),
+        ("6.0.10", RawAbsent),
+        ("6.1.0", Netstring),
+        ("6.1.2", Netstring),
+        ("6.1.3", NetstringAbsent),
+        ("7.0.1", NetstringAbsent),
+        // What is left out does not matter.
+        ("4.2", Raw),
+        ("5.1", Raw),
+        ("4", Raw),
+        ("6.2", NetstringAbsent),
+        ("7", NetstringAbsent),
+        ("raw", Raw),
+        ("raw-absent", RawAbsent),
+        ("netstring", Netstring),
+        ("netstring-absent", NetstringAbsent),
     ] {
-        assert_eq!(on(&format!("redis://r django={word}")).django, expected, "{word}");
+        assert_eq!(on(&format!("redis://r django={word}")).django, Some(form), "{word}");
     }
-    assert!(version(5, 2, 19) < version(6, 0, 0) && version(6, 0, 9) < version(6, 0, 10));
-    for word in ["", "x", "5.", ".5", "5..2", "5.2.19.1", "5.2rc1", "+5", "70000", "AUTO", "5,2"] {
+    assert_eq!(on("redis://r").django, None);
+}
+
+#[test]
+fn what_is_no_release_of_django() {
+    let error = |word: &str| error(&format!("redis://r django={word}"));
+    for word in [
+        "",
+        "x",
+        "5.",
+        ".5",
+        "5..2",
+        "5.2.19.1",
+        "5.2rc1",
+        "+5",
+        "70000",
+        "AUTO",
+        "5,2",
+        "5.2.x",
+        "Raw",
+        "raw-",
+        "raw_absent",
+        "netstrings",
+    ] {
         assert_eq!(
-            error(&format!("redis://r django={word}")),
-            format!("invalid django \"{word}\", it must be \"auto\" or a release such as 5.2.19"),
+            error(word),
+            format!(
+                "invalid django \"{word}\", it must be a release such as 5.2.19, or one of: raw, \
+                 raw-absent, netstring, netstring-absent"
+            ),
         );
     }
+    for word in ["5", "5.2", "6", "6.0", "6.1"] {
+        assert_eq!(
+            error(word),
+            format!(
+                "invalid django \"{word}\", it must be the whole release with its patch level, such \
+                 as 5.2.19: some of its patches have changed the keys"
+            ),
+        );
+    }
+    assert_eq!(
+        error("auto"),
+        "invalid django \"auto\", it must be the release of Django that the site runs, such as \
+         5.2.19: what visitors could forge is not found out any more"
+    );
 }
 
 #[test]

@@ -36,6 +36,14 @@ impl FieldName {
         Ok(Self(b"HTTP_".iter().copied().chain(field.iter().map(wsgi)).collect()))
     }
 
+    /// Whether `value` is nginx's variable of this very field, and nothing else
+    /// (`$http_x_country`): the application gets the field as the client sent it.
+    pub fn is_clients(&self, value: &[u8]) -> bool {
+        let Some(variable) = value.strip_prefix(b"$") else { return false };
+        let bare = variable.strip_prefix(b"{").and_then(|rest| rest.strip_suffix(b"}"));
+        bare.unwrap_or(variable).eq_ignore_ascii_case(&self.0)
+    }
+
     /// `HTTP_X_COUNTRY`
     pub fn as_wsgi(&self) -> &[u8] {
         &self.0
@@ -132,6 +140,28 @@ mod tests {
             ("_", BadFieldName::Underscore),
         ] {
             assert_eq!(FieldName::parse(field.as_bytes()), Err(why), "{field}");
+        }
+    }
+
+    #[test]
+    fn the_variable_of_the_field() {
+        let country = FieldName::parse(b"X-Country").unwrap();
+        for (value, is) in [
+            ("$http_x_country", true),
+            ("${http_x_country}", true),
+            ("$HTTP_X_Country", true),
+            ("$http_x_countries", false),
+            ("$http_x", false),
+            ("$http_x_country ", false),
+            (" $http_x_country", false),
+            ("$http_x_country$http_x_country", false),
+            ("${http_x_country", false),
+            ("$http_x_country}", false),
+            ("http_x_country", false),
+            ("$http_x-country", false),
+            ("", false),
+        ] {
+            assert_eq!(country.is_clients(value.as_bytes()), is, "{value}");
         }
     }
 

@@ -24,15 +24,23 @@ pub trait RequestHeaders {
     fn for_each(&self, field: &mut dyn FnMut(&[u8], &[u8]));
 
     /// What the configuration says of the header `name`, which is written as WSGI's
-    /// (`HTTP_X_COUNTRY`): the value that the application gets, empty if it gets no such
-    /// field; nothing if the configuration does not name it (`rust_page_cache_set_header`).
+    /// (`HTTP_X_COUNTRY`); nothing if it does not name it (`rust_page_cache_set_header`).
     ///
     /// # Errors
     /// [`Failure::Memory`] if it cannot be evaluated.
-    fn set(&self, name: &[u8]) -> Result<Option<&[u8]>, Failure> {
+    fn set(&self, name: &[u8]) -> Result<Option<Set<'_>>, Failure> {
         let _ = name;
         Ok(None)
     }
+}
+
+/// What the configuration says of a header.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Set<'a> {
+    /// The application gets it as the client sent it (`$http_x_country` of X-Country).
+    Client,
+    /// The application gets this, whatever the client sent; no such field if it is empty.
+    Value(&'a [u8]),
 }
 
 /// How the values of the headers that a page varies on enter the digest.
@@ -141,67 +149,79 @@ pub fn vary_digest<'a>(
     for (at, name) in names.enumerate() {
         if is_no_field(name) {
             form.absorb(&mut md5, None);
-        } else if let Some(value) = headers.set(name).map_err(|_| NoDigest::Memory)? {
-            absorb_set(&mut md5, form, at, (name, value), headers)?;
-        } else if is_clients_own(name) {
-            absorb_clients(&mut md5, form, name, headers)?;
-        } else {
-            return Err(NoDigest::NotOwn { at });
+            continue;
+        }
+        let set = match headers.set(name).map_err(|_| NoDigest::Memory)? {
+            None if is_clients_own(name) => Set::Client,
+            None => return Err(NoDigest::NotOwn { at }),
+            Some(set) => set,
+        };
+        let header = Header { name, at, headers };
+        match set {
+            Set::Client => header.absorb_clients(&mut md5, form)?,
+            Set::Value(value) => header.absorb_given(&mut md5, form, value)?,
         }
     }
     Ok(lower_hex(md5.finalize().into()))
 }
 
-/// Takes in a header as the configuration says that it is. nginx replaces the client's fields
-/// of that name, however many; but not one that is written with `_`.
-fn absorb_set(
-    md5: &mut Md5,
-    form: VaryForm,
+/// A header that the page varies on, in one request.
+struct Header<'a> {
+    /// As WSGI's.
+    name: &'a [u8],
+    /// Which of the names, from 0.
     at: usize,
-    (name, value): (&[u8], &[u8]),
-    headers: &dyn RequestHeaders,
-) -> Result<(), NoDigest> {
-    let mut is_doubtful = false;
-    headers.for_each(&mut |field, _| is_doubtful |= may_become(field, name) == Some(Way::Some));
-    if is_doubtful {
-        return Err(NoDigest::Duplicate);
-    }
-    if value.is_empty() {
-        form.absorb(md5, None);
-        return Ok(());
-    }
-    // WSGI has these two as CONTENT_TYPE and CONTENT_LENGTH, where Django does not look for
-    // them; by uwsgi's protocol they come as any other.
-    let is_content = matches!(name, b"HTTP_CONTENT_TYPE" | b"HTTP_CONTENT_LENGTH");
-    if is_content || trim(value) != value || value.iter().any(|&byte| is_control(byte)) {
-        return Err(NoDigest::Unclear { at });
-    }
-    form.absorb(md5, Some(&utf8_of_latin1(value)?));
-    Ok(())
+    headers: &'a dyn RequestHeaders,
 }
 
-/// Takes in a header as the client sent it.
-fn absorb_clients(
-    md5: &mut Md5,
-    form: VaryForm,
-    name: &[u8],
-    headers: &dyn RequestHeaders,
-) -> Result<(), NoDigest> {
-    let mut found = Ok(false);
-    headers.for_each(&mut |field, value| match (may_become(field, name), found) {
-        (None, _) | (_, Err(_)) => {}
-        (Some(Way::Some), _) | (Some(Way::All), Ok(true)) => found = Err(NoDigest::Duplicate),
-        (Some(Way::All), Ok(false)) => {
-            found = utf8_of_latin1(trim(value)).map(|value| {
-                form.absorb(md5, Some(&value));
-                true
-            });
+impl Header<'_> {
+    /// Takes in the value that the client sent.
+    fn absorb_clients(&self, md5: &mut Md5, form: VaryForm) -> Result<(), NoDigest> {
+        let mut is_there = Ok(false);
+        self.headers.for_each(&mut |field, value| {
+            let Some(way) = may_become(field, self.name) else { return };
+            is_there = match (way, is_there) {
+                (_, Err(why)) => Err(why),
+                (Way::Some, _) | (_, Ok(true)) => Err(NoDigest::Duplicate),
+                (Way::All, Ok(false)) => self.absorb(md5, form, trim(value)).map(|()| true),
+            };
+        });
+        if !is_there? {
+            form.absorb(md5, None);
         }
-    });
-    if !found? {
-        form.absorb(md5, None);
+        Ok(())
     }
-    Ok(())
+
+    /// Takes in the value that the configuration gives. nginx replaces the client's fields of
+    /// that name, however many; but not one that is written with `_`.
+    fn absorb_given(&self, md5: &mut Md5, form: VaryForm, value: &[u8]) -> Result<(), NoDigest> {
+        let mut is_doubtful = false;
+        self.headers.for_each(&mut |field, _| {
+            is_doubtful |= may_become(field, self.name) == Some(Way::Some);
+        });
+        if is_doubtful {
+            return Err(NoDigest::Duplicate);
+        }
+        if value.is_empty() {
+            form.absorb(md5, None);
+            return Ok(());
+        }
+        // Servers of HTTP take blanks off, those of uwsgi do not; a line feed ends a field.
+        if trim(value) != value || value.iter().any(|&byte| is_control(byte)) {
+            return Err(NoDigest::Unclear { at: self.at });
+        }
+        self.absorb(md5, form, value)
+    }
+
+    fn absorb(&self, md5: &mut Md5, form: VaryForm, value: &[u8]) -> Result<(), NoDigest> {
+        // WSGI has these two as CONTENT_TYPE and CONTENT_LENGTH, where Django does not look for
+        // them; by uwsgi's protocol they come as any other.
+        if matches!(self.name, b"HTTP_CONTENT_TYPE" | b"HTTP_CONTENT_LENGTH") {
+            return Err(NoDigest::Unclear { at: self.at });
+        }
+        form.absorb(md5, Some(&utf8_of_latin1(value)?));
+        Ok(())
+    }
 }
 
 /// Which application servers take a field for a header.

@@ -4,6 +4,7 @@
 mod compressed;
 mod conversation;
 mod decoder;
+mod hints;
 mod machine;
 mod mutations;
 mod pages;
@@ -12,3 +13,4 @@ mod recorded;
 mod rest;
 mod sequences;
 mod support;
+mod vary;

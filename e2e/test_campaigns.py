@@ -10,6 +10,7 @@ CAMPAIGN += ["utm_source", "msclkid=%26", "mc_cid=1", "utm_a=;b=c", "wbraid=%FF"
 OTHER = ["a=1", "b", "", "=", "=utm_a", "xutm_a=1", "a=utm_a=1", "utm=1", "UTM_A=1", "utm%5Fa=1"]
 OTHER += ["fbclidx=1", "xfbclid=1", "gclid.x=1", "a=fbclid", "a=?fbclid=1", "mc_cidx", "%26utm_a=1"]
 OTHER += ["a=%2B+b", "q=%C3%A9%e9", "a;utm_a=1", "p[]=1", "p~='(*)!$,@:/", "utm-a=1"]
+OTHER += ['q=<"x">', "q=^|{}", "q=\\`"]
 
 
 def stripped(arguments):
@@ -62,6 +63,15 @@ def test_other_arguments_stay(campaigns):
         assert page.body == campaigns.django(left).body, full
         assert campaigns.hits(left).body == page.body, full
         assert campaigns.nginx(full).cache == "HIT", (number, full)
+
+
+@pytest.mark.parametrize("name", ["caf%C3%A9", "caf%c3%a9;x", "a%2Bb+c", "a%20b~'()", "%2541"])
+def test_paths(campaigns, name):
+    """nginx sends the path on in its own spelling: Django sees the same page."""
+    path = f"{campaigns.fresh('/default/text/')}{name}"
+    page = campaigns.misses(f"{path}?utm_source=news&a=1")
+    assert campaigns.hits(f"{path}?a=1").body == page.body
+    assert campaigns.nginx(f"{path}?a=1&fbclid=2").cache == "HIT"
 
 
 def test_too_many_runs(campaigns):

@@ -131,6 +131,13 @@ def test_previews(wagtail, editor):
         assert "/admin/login/" in stranger.get("Location")
 
 
+def test_documents(wagtail):
+    """Not looked up: wagtail-cache stores nothing of them but what answers a condition."""
+    for _ in range(2):
+        answer = wagtail.nginx("/documents/1/missing.pdf")
+        assert (answer.status, answer.cache) == (404, "BYPASS ignore")
+
+
 def test_published(wagtail, editor):
     """An editor clears the cache: nginx misses at once."""
     target = fresh("/about/")

@@ -1,11 +1,12 @@
 //! What can be said of the configuration only when all of it is known: whether fallbacks exist,
-//! and whether the store's servers have ports.
+//! whether pages can be public, and whether the store's servers have ports.
 
 use std::ffi::CStr;
 use std::rc::Rc;
 
 use ngx::ffi::*;
 use ngx::ngx_log_error;
+use page_cache::directive::Format;
 use page_cache::key::Recipe;
 
 use crate::conf::{LocConf, Setting};
@@ -59,6 +60,7 @@ pub unsafe fn all(cf: *mut ngx_conf_t, entries: &[Entry]) -> Result<(), Problem>
             // SAFETY: `cf` is nginx's.
             unsafe { check_form(cf, site) };
         }
+        check_public_only(conf, site)?;
         if !warned.contains(&site.upstream) {
             warned.push(site.upstream);
             // SAFETY: the upstream module initialised its upstreams before postconfiguration.
@@ -126,6 +128,18 @@ unsafe fn check_fallback(
          add it, or a handler such as \"proxy_pass\" beside the directive, or write \
          \"fallback=@name\" or \"fallback=next\""
     ))
+}
+
+/// A bare body does not say for whom it was made: with `public_only` nothing would be served.
+fn check_public_only(conf: &LocConf, site: &Site) -> Result<(), Problem> {
+    if conf.public_only == 0 || site.format != Format::Body {
+        return Ok(());
+    }
+    let text = "\"rust_page_cache_public_only on\" holds for a \"rust_page_cache\" directive with \
+                \"format=body\" (the default of key=raw, prefix and md5), but a stored body has no \
+                Cache-Control to say \"public\", write \"rust_page_cache_public_only off\" beside \
+                the directive, or \"format=django\" if whole responses of Django are stored";
+    Err(Problem { text: text.to_owned(), place: site.place.describe() })
 }
 
 /// Whether a request of this location can end in `@django`: the location has no handler of its

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use ngx::ffi::*;
 use page_cache::lookup::Memory;
+use page_cache::page::hidden::HiddenFields;
 use page_cache::policy::IgnorePatterns;
 
 use crate::set_header::SetHeader;
@@ -36,6 +37,8 @@ pub struct LocConf {
     /// Written in this very location (or in the one around this `if` or `limit_except`), rather
     /// than inherited.
     pub written_here: bool,
+    /// A named location, or an `if` in one.
+    pub named: bool,
     /// `rust_page_cache_bypass`: an array of complex values.
     pub bypass: *mut ngx_array_t,
     /// `rust_page_cache_ignore`
@@ -52,6 +55,10 @@ pub struct LocConf {
     pub gzip_flag: ngx_uint_t,
     /// `rust_page_cache_set_header`
     pub set_headers: Option<Rc<Vec<SetHeader>>>,
+    /// `rust_page_cache_hide_header`
+    pub hide_headers: Option<Rc<HiddenFields>>,
+    /// `rust_page_cache_public_only`
+    pub public_only: ngx_flag_t,
     /// `rust_page_cache_etag`
     pub etag: ngx_flag_t,
     /// nginx's own configuration of the same location; set when merged.
@@ -72,6 +79,7 @@ impl Default for LocConf {
         Self {
             setting: Setting::Unset,
             written_here: false,
+            named: false,
             bypass: ptr::without_provenance_mut(usize::MAX),
             ignore: None,
             connect_timeout: UNSET,
@@ -80,6 +88,8 @@ impl Default for LocConf {
             connections: UNSET,
             gzip_flag: UNSET,
             set_headers: None,
+            hide_headers: None,
+            public_only: UNSET_FLAG,
             etag: UNSET_FLAG,
             core: ptr::null_mut(),
             around: ptr::null(),
@@ -118,6 +128,7 @@ pub unsafe fn merge(prev: *mut LocConf, conf: *mut LocConf, core: *mut ngx_http_
         conf.setting = prev.setting.clone();
         conf.written_here = within && prev.written_here;
     }
+    conf.named = core_ref.named() != 0 || (within && prev.named);
     if within {
         conf.around = prev;
     }
@@ -147,9 +158,17 @@ pub unsafe fn merge(prev: *mut LocConf, conf: *mut LocConf, core: *mut ngx_http_
     if conf.set_headers.is_none() {
         conf.set_headers = prev.set_headers.clone();
     }
-    if conf.etag == UNSET_FLAG {
-        conf.etag = if prev.etag == UNSET_FLAG { 1 } else { prev.etag };
+    // As proxy_hide_header: a level with fields of its own inherits none.
+    if conf.hide_headers.is_none() {
+        conf.hide_headers = prev.hide_headers.clone();
     }
+    let flag = |own: ngx_flag_t, above: ngx_flag_t, default| match (own, above) {
+        (UNSET_FLAG, UNSET_FLAG) => default,
+        (UNSET_FLAG, above) => above,
+        (own, _) => own,
+    };
+    conf.public_only = flag(conf.public_only, prev.public_only, 0);
+    conf.etag = flag(conf.etag, prev.etag, 1);
 }
 
 #[cfg(ngx_feature = "pcre")]

@@ -50,7 +50,7 @@ const fn command(
 }
 
 /// The table of directives.
-pub static mut COMMANDS: [ngx_command_t; 11] = [
+pub static mut COMMANDS: [ngx_command_t; 13] = [
     command(ngx::ngx_string!("rust_page_cache"), MORE, set_page_cache, 0),
     command(
         ngx::ngx_string!("rust_page_cache_bypass"),
@@ -90,6 +90,13 @@ pub static mut COMMANDS: [ngx_command_t; 11] = [
         offset_of!(LocConf, gzip_flag),
     ),
     command(ngx::ngx_string!("rust_page_cache_set_header"), TWO, set_header, 0),
+    command(ngx::ngx_string!("rust_page_cache_hide_header"), ONE, set_hide_header, 0),
+    command(
+        ngx::ngx_string!("rust_page_cache_public_only"),
+        FLAG,
+        ngx_conf_set_flag_slot,
+        offset_of!(LocConf, public_only),
+    ),
     command(
         ngx::ngx_string!("rust_page_cache_etag"),
         FLAG,
@@ -231,6 +238,25 @@ unsafe extern "C" fn set_header(
             OK
         }
         Err(()) => ERROR,
+    }
+}
+
+/// `rust_page_cache_hide_header`
+unsafe extern "C" fn set_hide_header(
+    cf: *mut ngx_conf_t,
+    _cmd: *mut ngx_command_t,
+    conf: *mut c_void,
+) -> *mut c_char {
+    // SAFETY: nginx calls a setter with its own `cf` and the conf that we created.
+    let (conf, words) = unsafe { (&mut *conf.cast::<LocConf>(), words(cf)) };
+    let word = words.first().copied().unwrap_or_default();
+    match Rc::make_mut(conf.hide_headers.get_or_insert_default()).push(word) {
+        Ok(()) => OK,
+        Err(why) => refuse!(
+            cf,
+            "invalid field \"{}\" in \"rust_page_cache_hide_header\" directive, {why}",
+            word.escape_ascii()
+        ),
     }
 }
 

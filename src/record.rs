@@ -32,7 +32,7 @@ pub enum Progress {
     Looking,
     /// Decided, and not acted upon yet.
     Decided,
-    /// Decided and acted upon: every later pass of the request declines.
+    /// Decided and acted upon: no later pass of the request looks anything up.
     Spent,
 }
 

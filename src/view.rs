@@ -155,14 +155,16 @@ impl RequestHeaders for Fields<'_> {
 ///
 /// # Safety
 /// `r` must be live for `'a`.
-unsafe fn host<'a>(r: *mut ngx_http_request_t) -> Option<&'a [u8]> {
+pub unsafe fn host<'a>(r: *mut ngx_http_request_t) -> Option<&'a [u8]> {
     // SAFETY: `r` is live; both pointers delimit one piece of a header buffer.
     unsafe {
         let field = (*r).headers_in.host;
         if !field.is_null() {
             return Some(sys::bytes((*field).value));
         }
-        let (start, end) = ((*r).host_start, (*r).host_end);
+        // nginx does not copy them to subrequests.
+        let main = (*r).main;
+        let (start, end) = ((*main).host_start, (*main).host_end);
         if (*r).http_version > NGX_HTTP_VERSION_20 as ngx_uint_t && !start.is_null() && end > start
         {
             let len = end.offset_from(start) as usize;

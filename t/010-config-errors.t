@@ -22,6 +22,8 @@ my @table = (
         qw(rust_page_cache http://127.0.0.1 memcached:// redis://)],
     ['a scheme with one slash', 'rust_page_cache memcached:/127.0.0.1 key=raw;',
         qw(rust_page_cache memcached:/127.0.0.1 memcached:// redis://)],
+    ['TLS', 'rust_page_cache rediss://:hidden@127.0.0.1:6380/1 key=raw;',
+        qw(rust_page_cache rediss:// 127.0.0.1:6380 TLS redis:// !hidden)],
     ['no host', 'rust_page_cache memcached:// key=raw;', qw(rust_page_cache memcached:// host)],
     ['a port without a host', 'rust_page_cache memcached://:11211 key=raw;',
         qw(rust_page_cache memcached://:11211 host)],
@@ -62,6 +64,10 @@ my @table = (
         qw(rust_page_cache key)],
     ['prefix twice', 'rust_page_cache memcached://127.0.0.1 key=raw prefix=a prefix=a;',
         qw(rust_page_cache prefix)],
+    ['a value in quotes', 'rust_page_cache memcached://127.0.0.1 key=raw namespace=":1:";',
+        'rust_page_cache', 'namespace=":1:"', '"namespace=:1:"'],
+    ['a value in quotes with a blank', 'rust_page_cache memcached://127.0.0.1 key=raw prefix="a b";',
+        'rust_page_cache', 'prefix="a', '"prefix=...'],
     ['an unknown key', 'rust_page_cache memcached://127.0.0.1 key=sha1;',
         qw(rust_page_cache sha1 django md5 prefix raw)],
     ['an empty key', 'rust_page_cache memcached://127.0.0.1 key=;',
@@ -100,6 +106,15 @@ my @table = (
         qw(rust_page_cache_connections many)],
     ['no connections', 'rust_page_cache_connections 0;', qw(rust_page_cache_connections 0)],
     ['a flag of text', 'rust_page_cache_gzip_flag gzip;', qw(rust_page_cache_gzip_flag gzip)],
+    ['a field that is no name', 'rust_page_cache_hide_header X-Debug:;',
+        qw(rust_page_cache_hide_header X-Debug: X-Powered-By)],
+    ['an empty field', 'rust_page_cache_hide_header "";', qw(rust_page_cache_hide_header X-Powered-By)],
+    ['no field', 'rust_page_cache_hide_header;', qw(rust_page_cache_hide_header)],
+    ['two fields', 'rust_page_cache_hide_header X-A X-B;', qw(rust_page_cache_hide_header)],
+    ['the field that tells how to read the body', 'rust_page_cache_hide_header content-encoding;',
+        'rust_page_cache_hide_header', 'content-encoding', 'gunzip on'],
+    ['neither public nor not', 'rust_page_cache_public_only yes;',
+        qw(rust_page_cache_public_only yes on off)],
     ['neither on nor off', 'rust_page_cache_etag yes;', qw(rust_page_cache_etag yes on off)],
 );
 my %value = (
@@ -108,6 +123,7 @@ my %value = (
     max_size        => '1m',
     connections     => '3',
     gzip_flag       => '2',
+    public_only     => 'on',
     etag            => 'off',
 );
 push @table, map {
@@ -155,7 +171,8 @@ for my $row (@whole) {
 for my $directive (
     'rust_page_cache off', 'rust_page_cache_bypass 1', 'rust_page_cache_ignore a',
     'rust_page_cache_connect_timeout 1s', 'rust_page_cache_timeout 1s', 'rust_page_cache_max_size 1m',
-    'rust_page_cache_connections 2', 'rust_page_cache_gzip_flag 2', 'rust_page_cache_etag on',
+    'rust_page_cache_connections 2', 'rust_page_cache_gzip_flag 2',
+    'rust_page_cache_hide_header X-A', 'rust_page_cache_public_only on', 'rust_page_cache_etag on',
     )
 {
     my ($word) = split ' ', $directive;

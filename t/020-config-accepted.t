@@ -21,6 +21,7 @@ my @directives = (
     'rust_page_cache memcached://unix:/run/memcached.sock key=raw',
     'rust_page_cache memcached://pages key=raw',
     'rust_page_cache redis://127.0.0.1 key=raw',
+    'rust_page_cache valkey://user:sec%40ret@127.0.0.1:6380/15 key=raw',
     'rust_page_cache redis://127.0.0.1:6380/15 key=raw',
     'rust_page_cache redis://:secret@127.0.0.1 key=raw',
     'rust_page_cache redis://user:sec%40ret@[::1]:6380/1 key=raw',
@@ -55,6 +56,9 @@ my @directives = (
     'rust_page_cache_max_size 512k',
     'rust_page_cache_connections 4',
     'rust_page_cache_gzip_flag 2',
+    'rust_page_cache_hide_header X-Powered-By',
+    'rust_page_cache_hide_header X-A; rust_page_cache_hide_header x-a',
+    'rust_page_cache_public_only on',
     'rust_page_cache_etag off',
 );
 

@@ -38,7 +38,7 @@ and who would answer.
 
 Variables in the parameters are evaluated where URL and headers tell their values: $scheme, $host, \
 $request_uri, $uri, $args, $is_args, $request_method, $http_NAME, $arg_NAME, $cookie_NAME, \
-$rust_page_cache_full_path. For any other, write its value in its place.";
+$rust_page_cache_full_path, $rust_page_cache_host. For any other, write its value in its place.";
 
 /// Examples, for `--help` and the manual page.
 pub const EXAMPLES: &str = "  \
@@ -97,6 +97,12 @@ pub struct Explain {
     /// rust_page_cache_gzip_flag
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     pub gzip_flag: u32,
+    /// A field of rust_page_cache_hide_header
+    #[arg(long, value_name = "FIELD")]
+    pub hide_header: Vec<OsString>,
+    /// rust_page_cache_public_only on
+    #[arg(long)]
+    pub public_only: bool,
     /// rust_page_cache_connect_timeout
     #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = time)]
     pub connect_timeout: Duration,

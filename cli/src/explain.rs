@@ -9,6 +9,7 @@ use page_cache::key::django::PageMethod;
 use page_cache::key::vary::{RequestHeaders, VaryForm};
 use page_cache::lookup::Hint;
 use page_cache::page::django::HeaderList;
+use page_cache::page::hidden::{BadField, HiddenFields};
 use page_cache::page::{self, Page, age};
 use page_cache::{Miss, Outcome};
 
@@ -43,6 +44,14 @@ pub enum ExplainError {
     /// `--set-header`
     #[error("{0}")]
     SetHeader(#[from] BadSetHeader),
+    /// `--hide-header`
+    #[error("--hide-header {0}: {1}")]
+    HideHeader(String, BadField),
+    /// A body has no header to be marked in; `nginx -t` says so too.
+    #[error(
+        "--public-only needs format=django: a stored body has no Cache-Control to say \"public\""
+    )]
+    PublicBody,
     /// Variables or patterns.
     #[error("{0}")]
     Plan(NoPlan),
@@ -59,6 +68,13 @@ pub fn explain(options: &Explain) -> Result<Report, ExplainError> {
         Directive::On(spec) => spec,
         Directive::Off => return Err(ExplainError::Off),
     };
+    if options.public_only && spec.format == Format::Body {
+        return Err(ExplainError::PublicBody);
+    }
+    let mut hidden = HiddenFields::default();
+    for name in options.hide_header.iter().map(|name| name.as_bytes()) {
+        hidden.push(name).map_err(|why| ExplainError::HideHeader(show(name), why))?;
+    }
     let fields: Vec<&[u8]> = options.headers.iter().map(|field| field.as_bytes()).collect();
     let server_name = options.server_name.as_ref().map(|name| name.as_bytes());
     let (method, url) = (options.method.as_bytes(), options.url.as_bytes());
@@ -69,7 +85,8 @@ pub fn explain(options: &Explain) -> Result<Report, ExplainError> {
         Ok(plan) => {
             let mut inquiry = Inquiry::new(&spec, options, &request, &plan);
             let end = inquiry.run(plan);
-            Explanation { spec: &spec, options, request: &request, inquiry }.tell(end, &mut report);
+            let request = &request;
+            Explanation { spec: &spec, options, hidden, request, inquiry }.tell(end, &mut report);
         }
         Err(NoPlan::Decided(outcome, more)) => {
             report.decide(outcome, with(meaning(outcome), more));
@@ -120,6 +137,7 @@ fn blank(spec: &Spec, request: &Request) -> Report {
 struct Explanation<'a> {
     spec: &'a Spec,
     options: &'a Explain,
+    hidden: HiddenFields,
     request: &'a Request,
     inquiry: Inquiry<'a>,
 }
@@ -190,6 +208,8 @@ impl Explanation<'_> {
 
     /// The header of a hit, before nginx's filters.
     fn answer(&self, page: &Page, age: Option<u64>, stored: &[(String, String)]) -> AnswerPart {
+        let is_hidden = |name: &str| self.hidden.contains(name.as_bytes());
+        let stored: Vec<_> = stored.iter().filter(|(name, _)| !is_hidden(name)).collect();
         let has = |name: &str| stored.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
         let mut headers = vec![];
         // RFC 9110, section 8.6
@@ -205,11 +225,11 @@ impl Explanation<'_> {
         // nginx makes its own of these.
         let own =
             |name: &str| ["accept-ranges", "age"].iter().any(|own| own.eq_ignore_ascii_case(name));
-        headers.extend(stored.iter().filter(|(name, _)| !own(name)).cloned());
+        headers.extend(stored.iter().filter(|(name, _)| !own(name)).map(|&field| field.clone()));
         if page.gzip {
             headers.push(("Content-Encoding".to_owned(), "gzip".to_owned()));
         }
-        if let Some(age) = age {
+        if let Some(age) = age.filter(|_| !is_hidden("age")) {
             headers.push(("Age".to_owned(), age.to_string()));
         }
         if !self.options.no_etag && page.status == 200 && !has("etag") {

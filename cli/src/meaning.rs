@@ -39,6 +39,10 @@ const fn miss(why: Miss) -> &'static str {
             "the page varies on everything, or on a header that the request has more than once or \
              under a name with \"_\""
         }
+        Miss::Private => {
+            "the stored page is not marked as public: its Cache-Control has neither public nor \
+             s-maxage, or it has private or no-store"
+        }
         Miss::Pickled => {
             "the value is a pickled object, not a body; if Django's cache middleware stores the \
              pages, write format=django"

@@ -59,8 +59,12 @@ pub fn plan(
     policy::admit_target(&view)?;
     let values = Values::evaluate(spec, request)?;
     values.tell(spec.recipe, part);
-    let reading =
-        Reading { format: spec.format, max_size: options.max_size, gzip_flag: options.gzip_flag };
+    let reading = Reading {
+        format: spec.format,
+        max_size: options.max_size,
+        gzip_flag: options.gzip_flag,
+        public_only: options.public_only,
+    };
     let Values { namespace, prefix, uri, lang, timezone } = &values;
     let protocol = spec.store.protocol;
     let parts = KeyParts { namespace, prefix, uri, lang, timezone };

@@ -55,6 +55,15 @@ def delete(arguments):
     return cache.make_key(key) if key and cache.delete(key) else None
 
 
+def full_path(environ):
+    """What Django makes of a target."""
+    from django.core.handlers.wsgi import WSGIRequest
+
+    return WSGIRequest(environ).get_full_path().encode()
+
+
+# What stands behind it is anything: no pattern of a URLconf would take it.
+FULL_PATH = "/-/full-path/"
 CONTROLS = {f"/-/{call.__name__}": call for call in (rendered, clear, delete)}
 
 
@@ -62,6 +71,9 @@ def beside(django):
     """Outside of Django, or its cache middleware would store these answers too."""
 
     def application(environ, start_response):
+        if environ["PATH_INFO"].startswith(FULL_PATH):
+            start_response("200 OK", [("Content-Type", "text/plain")])
+            return [full_path(environ)]
         control = CONTROLS.get(environ["PATH_INFO"])
         if not control:
             return django(environ, start_response)

@@ -150,6 +150,9 @@ impl<'a> Given<'a> {
         let Some(&(name, parameter)) = known else {
             return Err(DirectiveError::unknown_parameter(word));
         };
+        if let Some(quote @ (b'"' | b'\'')) = value.first().copied() {
+            return Err(DirectiveError::quoted_value(name, value, quote));
+        }
         match self.0.get_mut(parameter as usize) {
             Some(slot @ None) => *slot = Some(value),
             _ => return Err(DirectiveError::RepeatedParameter { name }),

@@ -34,6 +34,9 @@ pub enum Miss {
     XAccel,
     /// The stored page varies on something that cannot be told from the request.
     Vary,
+    /// `rust_page_cache_public_only` is on, and the stored page does not say that it is for
+    /// everybody.
+    Private,
     /// The value is a pickled object where a body was expected.
     Pickled,
 }
@@ -98,6 +101,7 @@ impl Miss {
             Self::SetCookie => "set-cookie",
             Self::XAccel => "x-accel",
             Self::Vary => "vary",
+            Self::Private => "private",
             Self::Pickled => "pickled",
         }
     }

@@ -154,7 +154,7 @@ impl Record {
             let mut verdict_so_far = if fresh { Verdict::Failed } else { Verdict::Fine };
             loop {
                 if !peer.is_held() {
-                    peer.pick().map_err(|_| why)?;
+                    peer.pick().map_err(|e| if e == Failure::Memory { e } else { why })?;
                     verdict_so_far = Verdict::Fine;
                 }
                 let server = store::server_of(peer, site.protocol, &site.handshake)?;

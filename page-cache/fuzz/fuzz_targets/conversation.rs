@@ -15,7 +15,8 @@ use page_cache::page::django::{DjangoOptions, header_list};
 use page_cache::wire::Protocol;
 use page_cache_fuzz::{Fields, Input, check_page, value};
 
-const READING: Reading = Reading { format: Format::Django, max_size: 1 << 16, gzip_flag: 0 };
+const READING: Reading =
+    Reading { format: Format::Django, max_size: 1 << 16, gzip_flag: 0, public_only: false };
 const FORMS: [Option<VaryForm>; 3] = [None, Some(VaryForm::Raw), Some(VaryForm::NetstringAbsent)];
 
 /// The header list, pages in four forms for GET and HEAD, by a guess and by the list.

@@ -203,10 +203,10 @@ fn every_wrong_parameter_is_named() {
 fn the_first_word_is_the_store() {
     let message = |word: &str| {
         format!(
-            "invalid store \"{word}\", it must be \"off\" or begin with memcached:// or redis://"
+            "invalid store \"{word}\", it must be \"off\" or begin with memcached://, redis:// or valkey://"
         )
     };
-    for word in ["127.0.0.1:11211", "key=raw", "http://h", "rediss://h", "redis:/h", "OFF", "on"] {
+    for word in ["127.0.0.1:11211", "key=raw", "http://h", "redis:/h", "OFF", "on"] {
         assert_eq!(error(word), message(word));
     }
     assert_eq!(error(""), "no store, it must be \"off\", memcached://HOST or redis://HOST");
@@ -248,5 +248,38 @@ fn no_message_shows_credentials() {
         assert!(message.contains("***"), "{words}: {message}");
         let debug = format!("{:?}", read(words).unwrap_err());
         assert!(!debug.contains("hunter2"), "{debug}");
+    }
+}
+
+#[test]
+fn quotes_belong_around_the_whole_parameter() {
+    for (word, instead) in [
+        ("namespace=\":1:\"", "\"namespace=:1:\""),
+        ("prefix='a'", "'prefix=a'"),
+        ("uri=\"$host", "\"uri=...\""),
+        ("lang=\"\"", "\"lang=\""),
+        ("key=\"", "\"key=...\""),
+        ("fallback=\"@django\"", "\"fallback=@django\""),
+    ] {
+        assert_eq!(
+            error(&format!("redis://r {word}")),
+            format!(
+                "quotes in \"{word}\" would be part of the value, \
+                 quote the whole parameter instead: {instead}"
+            ),
+        );
+    }
+    // Elsewhere they may be meant.
+    assert_eq!(on("redis://r prefix=a\"b\"").prefix.unwrap(), b"a\"b\"");
+}
+
+#[test]
+fn tls_is_refused_by_its_name() {
+    for scheme in ["rediss", "valkeys", "REDISS"] {
+        let message = error(&format!("{scheme}://user:hunter2@h:6380/1"));
+        assert!(
+            message.starts_with(&format!("store \"{scheme}://***@h:6380/1\" asks for TLS")),
+            "{message}"
+        );
     }
 }

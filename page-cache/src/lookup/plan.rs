@@ -6,7 +6,9 @@ use crate::directive::Format;
 use crate::key::django::{DjangoKeys, KeyParts};
 use crate::key::vary::VaryForm;
 use crate::key::{CacheKey, NoKey, Recipe};
+use crate::outcome::Miss;
 use crate::page::body::{self, BodyOptions};
+use crate::page::cache_control;
 use crate::page::django::{self, DjangoOptions};
 use crate::page::{Page, Rejection};
 use crate::pipeline::Value;
@@ -23,6 +25,8 @@ pub struct Reading {
     pub max_size: usize,
     /// memcached flag bits that mark a value as gzip (`rust_page_cache_gzip_flag`).
     pub gzip_flag: u32,
+    /// Only pages that say that they are for everybody (`rust_page_cache_public_only`).
+    pub public_only: bool,
 }
 
 impl Reading {
@@ -31,13 +35,17 @@ impl Reading {
     }
 
     pub(super) fn page(self, value: &Rc<Value>) -> Result<Page, Rejection> {
-        match self.format {
-            Format::Django => django::decode(value, &self.django()),
+        let page = match self.format {
+            Format::Django => django::decode(value, &self.django())?,
             Format::Body => {
                 let options = BodyOptions { max_size: self.max_size, gzip_flag: self.gzip_flag };
-                Ok(body::decode(value, &options)?)
+                body::decode(value, &options)?
             }
+        };
+        if self.public_only && !cache_control::is_public(&page) {
+            return Err(Miss::Private.into());
         }
+        Ok(page)
     }
 }
 

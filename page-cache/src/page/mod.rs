@@ -2,12 +2,15 @@
 
 pub mod age;
 pub mod body;
+pub mod cache_control;
 mod compress;
 pub mod django;
+pub mod hidden;
 mod inflate;
 mod pickle;
 mod pickled;
 mod rejection;
+mod token;
 
 use std::fmt;
 use std::ops::{Deref, Range};

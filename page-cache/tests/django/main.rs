@@ -9,6 +9,7 @@ mod machine;
 mod mutations;
 mod pages;
 mod pickles;
+mod public;
 mod recorded;
 mod rest;
 mod sequences;

@@ -193,7 +193,8 @@ impl Site {
     }
 }
 
-pub const READING: Reading = Reading { format: Format::Django, max_size: 8 << 20, gzip_flag: 0 };
+pub const READING: Reading =
+    Reading { format: Format::Django, max_size: 8 << 20, gzip_flag: 0, public_only: false };
 
 pub fn plan(keys: DjangoKeys, head: bool, form: Option<VaryForm>) -> Plan {
     Plan::Django(DjangoPlan { keys, head, form, reading: READING })

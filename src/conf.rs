@@ -4,6 +4,7 @@ use std::ptr;
 use std::rc::Rc;
 
 use ngx::ffi::*;
+use page_cache::page::GzipFlag;
 use page_cache::policy::IgnorePatterns;
 
 use crate::site::Site;
@@ -45,8 +46,8 @@ pub struct LocConf {
     pub max_size: usize,
     /// Per worker and server.
     pub connections: ngx_uint_t,
-    /// Bits of memcached's flags.
-    pub gzip_flag: ngx_uint_t,
+    /// `rust_page_cache_gzip_flag`
+    pub gzip_flag: Option<GzipFlag>,
     /// `rust_page_cache_etag`
     pub etag: ngx_flag_t,
     /// nginx's own configuration of the same location; set when merged.
@@ -70,7 +71,7 @@ impl Default for LocConf {
             timeout: UNSET,
             max_size: UNSET,
             connections: UNSET,
-            gzip_flag: UNSET,
+            gzip_flag: None,
             etag: UNSET_FLAG,
             core: ptr::null_mut(),
             around: ptr::null(),
@@ -127,7 +128,7 @@ pub unsafe fn merge(prev: *mut LocConf, conf: *mut LocConf, core: *mut ngx_http_
     conf.timeout = word(conf.timeout, prev.timeout, 250);
     conf.max_size = word(conf.max_size, prev.max_size, 8 << 20);
     conf.connections = word(conf.connections, prev.connections, 2);
-    conf.gzip_flag = word(conf.gzip_flag, prev.gzip_flag, 0);
+    conf.gzip_flag = conf.gzip_flag.or(prev.gzip_flag);
     if conf.etag == UNSET_FLAG {
         conf.etag = if prev.etag == UNSET_FLAG { 1 } else { prev.etag };
     }

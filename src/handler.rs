@@ -96,7 +96,7 @@ unsafe fn prepare(
         let reading = Reading {
             format: site.format,
             max_size: conf.max_size,
-            gzip_flag: conf.gzip_flag as u32,
+            gzip_flag: conf.gzip_flag.unwrap_or_default(),
         };
         plan(r, site, &view, reading)
     }

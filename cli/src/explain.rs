@@ -123,12 +123,10 @@ impl Explanation<'_> {
     fn tell(mut self, end: End, report: &mut Report) {
         match end {
             End::Page(page, at) => self.hit(&page, at, report),
-            End::Refused(refusal, error) => {
+            End::Refused(refusal, more) => {
                 let outcome = refusal.into();
-                let explanation = match (error, outcome) {
-                    (Some(error), _) => {
-                        with(meaning(outcome), Some(format!("{} at byte {}", error.what, error.at)))
-                    }
+                let explanation = match (more, outcome) {
+                    (Some(more), _) => with(meaning(outcome), Some(more)),
                     (None, Outcome::Miss(Miss::Absent)) => self.what_is_absent().to_owned(),
                     _ => meaning(outcome).to_owned(),
                 };

@@ -36,6 +36,8 @@ pub enum Miss {
     Vary,
     /// The value is a pickled object where a body was expected.
     Pickled,
+    /// The value's memcached flags say what is not known here.
+    Flags,
 }
 
 /// What went wrong with the store or with the value that it returned (`ERROR`).
@@ -99,6 +101,7 @@ impl Miss {
             Self::XAccel => "x-accel",
             Self::Vary => "vary",
             Self::Pickled => "pickled",
+            Self::Flags => "flags",
         }
     }
 }

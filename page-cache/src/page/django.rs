@@ -15,7 +15,7 @@ use std::rc::Rc;
 
 use super::compress::Encoding;
 use super::pickle::{self, PickleError, Span};
-use super::{Body, Page, Rejection};
+use super::{Body, GzipFlag, Page, Rejection};
 use crate::outcome::Failure;
 use crate::pipeline::Value;
 
@@ -30,8 +30,8 @@ pub struct DjangoOptions {
     /// The largest value, inflated, and the largest body, in bytes
     /// (`rust_page_cache_max_size`).
     pub max_size: usize,
-    /// memcached flag bits that mark a value as gzip (`rust_page_cache_gzip_flag`).
-    pub gzip_flag: u32,
+    /// Which values are gzip (`rust_page_cache_gzip_flag`); here their first bytes tell it, too.
+    pub gzip_flag: GzipFlag,
 }
 
 /// Reads a stored value as Django's cache middleware does.
@@ -96,7 +96,7 @@ impl<'a> Pickle<'a> {
 fn open(value: &Rc<Value>, options: &DjangoOptions) -> Result<Body, Rejection> {
     let stored = Body::stored(value);
     let flags = value.flags.unwrap_or(0);
-    let encoding = if flags & options.gzip_flag != 0 {
+    let encoding = if flags & options.gzip_flag.bits() != 0 {
         Encoding::Gzip
     } else if flags & FLAG_ZLIB != 0 {
         Encoding::Zlib

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use page_cache::directive::{self, Directive, DirectiveError, Fallback, Format, Spec};
 use page_cache::key::CacheKey;
 use page_cache::key::django::PageMethod;
-use page_cache::key::vary::{Forms, RequestHeaders, vary_digests};
+use page_cache::key::vary::{Forms, RequestHeaders, is_never_there, vary_digests};
 use page_cache::page::django::HeaderList;
 use page_cache::page::{self, Page, age};
 use page_cache::{Miss, Outcome};
@@ -287,8 +287,13 @@ fn varies_on(list: &HeaderList, request: &Request) -> Vec<VariesOn> {
     for name in list.iter() {
         let bare = name.strip_prefix(b"HTTP_").unwrap_or(name);
         let mut in_request = false;
-        request.for_each(&mut |field, _| in_request |= wsgi(field) == bare);
-        let title = show(bare).to_ascii_lowercase().replace('_', "-");
+        if !is_never_there(name) {
+            request.for_each(&mut |field, _| in_request |= wsgi(field) == bare);
+        }
+        let title = match bare {
+            b"" => "an empty name".to_owned(),
+            bare => show(bare).to_ascii_lowercase().replace('_', "-"),
+        };
         parts.push(VariesOn { header: title, in_request });
     }
     parts

@@ -161,7 +161,7 @@ fn ended(result: Result<Page, Refusal>, lookup: &Lookup) -> End {
     match result {
         Ok(page) => End::Page(Box::new(page), lookup.key_of_page()),
         Err(refusal) => {
-            let more = lookup.error().map(|error| error.to_string());
+            let more = lookup.error().map(ToString::to_string);
             let flags = || lookup.flags_hint().filter(|_| refusal == Miss::Flags.into());
             End::Refused(refusal, more.or_else(flags))
         }

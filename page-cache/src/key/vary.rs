@@ -176,8 +176,7 @@ pub fn vary_digests<'a>(
     }
     for name in names {
         let mut found = Found::Absent;
-        // WSGI has these two as CONTENT_TYPE and CONTENT_LENGTH.
-        if name != b"HTTP_CONTENT_TYPE" && name != b"HTTP_CONTENT_LENGTH" {
+        if !is_never_there(name) {
             headers.for_each(&mut |field, value| {
                 if is_name_of(field, name) {
                     found = match found {
@@ -205,6 +204,14 @@ pub fn vary_digests<'a>(
         digests.add(lower_hex(md5.finalize().into()), form.into());
     }
     Ok(digests)
+}
+
+/// Whether WSGI's environment never has this name: it has CONTENT_TYPE and CONTENT_LENGTH instead,
+/// and no field has an empty name or one with blanks, which Django makes of the members of a Vary
+/// (`Vary: , Cookie`).
+pub fn is_never_there(name: &[u8]) -> bool {
+    matches!(name, b"HTTP_CONTENT_TYPE" | b"HTTP_CONTENT_LENGTH" | b"HTTP_")
+        || name.iter().any(u8::is_ascii_whitespace)
 }
 
 #[derive(Clone, Copy)]

@@ -159,8 +159,8 @@ impl Lookup {
     }
 
     /// What was wrong with a value that could not be decoded.
-    pub fn error(&self) -> Option<PickleError> {
-        self.error
+    pub fn error(&self) -> Option<&PickleError> {
+        self.error.as_ref()
     }
 
     /// memcached's flags of the value that came last, and a hint at what they mean if that is

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::inflate::inflate;
-use super::pickled::{looks_pickled, only_object};
+use super::pickled::{Object, latin1_bytes, latin1_len, looks_pickled, only_object};
 use super::{Body, GzipFlag, Page, Refusal};
 use crate::outcome::{Failure, Miss};
 use crate::pipeline::Value;
@@ -68,8 +68,20 @@ fn opened(mut body: Body, flags: Option<u32>, max_size: usize) -> Result<Body, R
     if !pickled || body.is_empty() {
         return Ok(body);
     }
-    let object = only_object(&body).ok_or(Miss::Pickled)?;
-    Ok(body.part(object))
+    match only_object(&body).ok_or(Miss::Pickled)? {
+        Object::Plain(range) => Ok(body.part(range)),
+        Object::Latin1(range) => {
+            let text = body.get(range).unwrap_or_default();
+            let len = latin1_len(text);
+            if len > max_size {
+                return Err(Failure::TooLarge.into());
+            }
+            let mut bytes = Vec::new();
+            bytes.try_reserve_exact(len).map_err(|_| Failure::Memory)?;
+            bytes.extend(latin1_bytes(text));
+            Ok(Body::inflated(bytes))
+        }
+    }
 }
 
 /// The bits of memcached's flags that say nothing that is known here: the client that wrote the
@@ -232,6 +244,21 @@ mod tests {
         // What the flags say is not, is not.
         assert_eq!(outcome(Some(8), GZIP, &magic).as_deref(), UNDECODABLE.as_deref());
         assert_eq!(outcome(Some(1), GZIP, &magic).as_deref(), PICKLED.as_deref());
+    }
+
+    /// `pickle.dumps(..., 2)` of CPython 3.13.
+    #[test]
+    fn protocol_2_has_bytes_as_text() {
+        const LATIN1: &[u8] = b"\x80\x02c_codecs\nencode\nq\0X\x05\0\0\0p\xc3\xa9\xc2\x80q\x01X\x06\0\0\0latin1q\x02\x86q\x03Rq\x04.";
+        const NONE: &[u8] = b"\x80\x02c__builtin__\nbytes\nq\0)Rq\x01.";
+        for flags in [None, Some(1)] {
+            assert_eq!(outcome(flags, LATIN1, &PLAIN).as_deref(), Ok("p\\xe9\\x80"));
+            assert_eq!(outcome(flags, NONE, &PLAIN).as_deref(), ABSENT.as_deref());
+            let limited = |max_size| BodyOptions { max_size, ..PLAIN };
+            assert_eq!(outcome(flags, LATIN1, &limited(3)).as_deref(), Ok("p\\xe9\\x80"));
+            let too_large = Err(Outcome::Failure(Failure::TooLarge));
+            assert_eq!(outcome(flags, LATIN1, &limited(2)), too_large);
+        }
     }
 
     #[test]

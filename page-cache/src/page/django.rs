@@ -14,10 +14,10 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use super::compress::Encoding;
-use super::pickle::{self, PickleError, Span};
+use super::pickle::{self, Items, PickleError, Span, Tree, Value, shown_name};
 use super::{Body, GzipFlag, Page, Rejection};
 use crate::outcome::Failure;
-use crate::pipeline::Value;
+use crate::pipeline::Value as Stored;
 
 pub use header_list::HeaderList;
 
@@ -41,7 +41,7 @@ pub struct DjangoOptions {
 /// a page that was not made for everybody, [`Failure::TooLarge`] over `max_size`,
 /// [`Failure::Undecodable`], with the position, for everything that is no page,
 /// [`Failure::Memory`].
-pub fn decode(value: &Rc<Value>, options: &DjangoOptions) -> Result<Page, Rejection> {
+pub fn decode(value: &Rc<Stored>, options: &DjangoOptions) -> Result<Page, Rejection> {
     let pickle = open(value, options)?;
     let tree = pickle::load(&pickle)?;
     response::page(&tree, &Pickle::of(&pickle), options.max_size)
@@ -52,7 +52,7 @@ pub fn decode(value: &Rc<Value>, options: &DjangoOptions) -> Result<Page, Reject
 /// # Errors
 /// [`Miss::Vary`](crate::Miss::Vary) if it contains `HTTP_*`, which stands for everything;
 /// else as [`decode()`].
-pub fn header_list(value: &Rc<Value>, options: &DjangoOptions) -> Result<HeaderList, Rejection> {
+pub fn header_list(value: &Rc<Stored>, options: &DjangoOptions) -> Result<HeaderList, Rejection> {
     let pickle = open(value, options)?;
     let tree = pickle::load(&pickle)?;
     let mut list = header_list::read(&tree, &Pickle::of(&pickle))?;
@@ -93,7 +93,7 @@ impl<'a> Pickle<'a> {
 }
 
 /// The pickle in a value.
-fn open(value: &Rc<Value>, options: &DjangoOptions) -> Result<Body, Rejection> {
+fn open(value: &Rc<Stored>, options: &DjangoOptions) -> Result<Body, Rejection> {
     let stored = Body::stored(value);
     let flags = value.flags.unwrap_or(0);
     let encoding = if flags & options.gzip_flag.bits() != 0 {
@@ -104,11 +104,42 @@ fn open(value: &Rc<Value>, options: &DjangoOptions) -> Result<Body, Rejection> {
         Encoding::of(&stored)
     };
     encoding.decode(stored, options.max_size).map_err(|why| match why {
-        Failure::Undecodable => PickleError { at: 0, what: "does not inflate" }.into(),
+        Failure::Undecodable => PickleError::new(0, "does not inflate").into(),
         why => why.into(),
     })
 }
 
 fn wrong<T>(at: usize, what: &'static str) -> Result<T, Rejection> {
-    Err(PickleError { at, what }.into())
+    Err(PickleError::new(at, what).into())
+}
+
+/// A value is not what it must be, perhaps because it is of a class that is not known.
+fn not_read<T>(
+    tree: &Tree,
+    pickle: &Pickle<'_>,
+    value: Value,
+    what: &'static str,
+) -> Result<T, Rejection> {
+    let class = tree.class_name(value);
+    let class = class.and_then(|(module, name)| shown_name(pickle.get(module), pickle.get(name)));
+    Err(PickleError { at: tree.at(value, pickle.end()), what, class }.into())
+}
+
+/// Calls `attribute` with the name and the value of each item of an object's state. As in a
+/// dict, what is set last counts.
+fn for_each_attribute(
+    tree: &Tree,
+    pickle: &Pickle<'_>,
+    state: Option<Items<'_>>,
+    attribute: &mut dyn FnMut(&[u8], Value),
+) -> Result<(), Rejection> {
+    let Some(mut state) = state else { return Ok(()) };
+    while let Some((name, value)) = state.pair() {
+        // A name of a class of its own could be equal to any other.
+        let Value::Str(span) = name else {
+            return not_read(tree, pickle, name, "name of an attribute is not a string");
+        };
+        attribute(pickle.get(span), value);
+    }
+    Ok(())
 }

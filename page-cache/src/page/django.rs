@@ -8,6 +8,7 @@
 mod cookies;
 mod header_list;
 mod headers;
+mod phrase;
 mod response;
 
 use std::ops::Range;

@@ -25,7 +25,7 @@ pub use rejection::Rejection;
 pub struct Page {
     /// The status code, 200 to 599.
     pub status: u16,
-    /// The reason phrase, where the stored page brings its own.
+    /// The reason phrase, where it is not the one that nginx has for the status.
     pub reason: Option<Vec<u8>>,
     /// The stored header fields, in their order; none where only a body is stored.
     pub headers: Vec<Header>,

@@ -48,6 +48,14 @@ fn django_s_own_classes_have_the_status_of_the_class() {
     ] {
         let page = read(&of_class("django.http.response", name, &[], &[])).unwrap();
         assert_eq!(page.status, status, "{name}");
+        // Where nginx has another phrase.
+        let reason = page.reason.map(|reason| String::from_utf8(reason).unwrap());
+        let expected = match status {
+            302 => Some("Found"),
+            405 => Some("Method Not Allowed"),
+            _ => None,
+        };
+        assert_eq!(reason.as_deref(), expected, "{name}");
         assert_eq!(page.body.len(), if status == 304 { 0 } else { 2 }, "{name}");
         // What the view has set goes before it.
         let set = [("status_code", b"M\x33\x01".to_vec())];

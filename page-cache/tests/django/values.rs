@@ -30,10 +30,33 @@ fn pages_are_served_as_django_sends_them() {
         let page = read.unwrap_or_else(|why| panic!("{id}: {why:?}"));
         let sent = &record["django"];
         assert_eq!(u64::from(page.status), sent["status"].as_u64().unwrap(), "{id}");
+        let reason = page.reason.as_deref().map_or_else(|| nginx_s(page.status), show);
+        assert_eq!(reason, show(text(&sent["reason"]).as_bytes()), "{id}");
         assert_eq!(fields_of(&page), fields(&sent["headers"]), "{id}");
         assert_eq!(show(&page.body), show(&bytes(&sent["body_b64"])), "{id}");
     }
     assert!(seen["served"] >= 400 && seen["refused"] >= 100, "{seen:?}");
+}
+
+/// The reason phrases of nginx that are Django's too.
+fn nginx_s(status: u16) -> String {
+    let phrase = match status {
+        200 => "OK",
+        201 => "Created",
+        204 => "No Content",
+        301 => "Moved Permanently",
+        303 => "See Other",
+        304 => "Not Modified",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        403 => "Forbidden",
+        404 => "Not Found",
+        410 => "Gone",
+        500 => "Internal Server Error",
+        other => panic!("{other}"),
+    };
+    phrase.to_owned()
 }
 
 /// What was not pickled to the end is no page, wherever it ends.

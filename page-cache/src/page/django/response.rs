@@ -4,6 +4,7 @@
 //! the site's own is read where its state says all that is sent, `status_code` too. That it
 //! overrides nothing cannot be seen; where its state shows that it does, it is refused.
 
+use super::phrase::phrase;
 use super::{Pickle, cookies, for_each_attribute, headers, not_read, wrong};
 use crate::outcome::{Failure, Miss};
 use crate::page::pickle::{Class, Items, Tree, Value, is_handed_on};
@@ -114,7 +115,7 @@ pub(super) fn page(tree: &Tree, pickle: &Pickle<'_>, max_size: usize) -> Result<
     let Some(status) = given.status(class) else {
         return not_read(given.status.unwrap_or(root), "status");
     };
-    let reason = reason(tree, pickle, given.reason)?;
+    let reason = reason(tree, pickle, given.reason, status)?;
     if !given.without_closers(tree) {
         return not_read(given.closers.unwrap_or(root), "resources to close");
     }
@@ -150,9 +151,10 @@ fn reason(
     tree: &Tree,
     pickle: &Pickle<'_>,
     reason: Option<Value>,
+    status: u16,
 ) -> Result<Option<Vec<u8>>, Rejection> {
     match reason {
-        None | Some(Value::None) => Ok(None),
+        None | Some(Value::None) => phrase(status).map(owned).transpose(),
         Some(Value::Str(span)) => owned(&headers::field_value(pickle, span)?).map(Some),
         Some(other) => not_read(tree, pickle, other, "reason is not a string"),
     }

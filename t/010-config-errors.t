@@ -99,7 +99,10 @@ my @table = (
     ['connections of text', 'rust_page_cache_connections many;',
         qw(rust_page_cache_connections many)],
     ['no connections', 'rust_page_cache_connections 0;', qw(rust_page_cache_connections 0)],
-    ['a flag of text', 'rust_page_cache_gzip_flag gzip;', qw(rust_page_cache_gzip_flag gzip)],
+    ['a flag of text', 'rust_page_cache_gzip_flag gzip;', qw(rust_page_cache_gzip_flag gzip magic)],
+    ['a flag of too many bits', 'rust_page_cache_gzip_flag 4294967296;',
+        qw(rust_page_cache_gzip_flag 4294967296 4294967295)],
+    ['a negative flag', 'rust_page_cache_gzip_flag -1;', qw(rust_page_cache_gzip_flag -1 magic)],
     ['neither on nor off', 'rust_page_cache_etag yes;', qw(rust_page_cache_etag yes on off)],
 );
 my %value = (

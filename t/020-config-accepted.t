@@ -55,6 +55,7 @@ my @directives = (
     'rust_page_cache_max_size 512k',
     'rust_page_cache_connections 4',
     'rust_page_cache_gzip_flag 2',
+    'rust_page_cache_gzip_flag magic',
     'rust_page_cache_etag off',
 );
 

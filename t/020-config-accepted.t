@@ -59,6 +59,7 @@ my @directives = (
     'rust_page_cache_hide_header X-Powered-By',
     'rust_page_cache_hide_header X-A; rust_page_cache_hide_header x-a',
     'rust_page_cache_public_only on',
+    'rust_page_cache_gzip_flag magic',
     'rust_page_cache_etag off',
 );
 

@@ -11,12 +11,17 @@ use page_cache::key::django::{DjangoKeys, KeyParts, PageMethod};
 use page_cache::key::vary::{Forms, VaryForm, vary_digests};
 use page_cache::lookup::Memory;
 use page_cache::lookup::conversation::{Answer, DjangoPlan, Lookup, Plan, Reading, Step};
+use page_cache::page::GzipFlag;
 use page_cache::page::django::{DjangoOptions, header_list};
 use page_cache::wire::Protocol;
 use page_cache_fuzz::{Fields, Input, check_page, value};
 
-const READING: Reading =
-    Reading { format: Format::Django, max_size: 1 << 16, gzip_flag: 0, public_only: false };
+const READING: Reading = Reading {
+    format: Format::Django,
+    max_size: 1 << 16,
+    gzip_flag: GzipFlag::Bits(0),
+    public_only: false,
+};
 const FORMS: [Option<VaryForm>; 3] = [None, Some(VaryForm::Raw), Some(VaryForm::NetstringAbsent)];
 
 /// The header list, pages in four forms for GET and HEAD, by a guess and by the list.
@@ -35,7 +40,7 @@ fn keys() -> Option<DjangoKeys> {
 
 /// Whether `key` is one that the list and the request make.
 fn is_of(key: &CacheKey, list: &[u8], fields: &Fields<'_>) -> bool {
-    let options = DjangoOptions { max_size: READING.max_size, gzip_flag: 0 };
+    let options = DjangoOptions { max_size: READING.max_size, gzip_flag: GzipFlag::Bits(0) };
     let (Some(keys), Ok(list)) = (keys(), header_list(&value(Some(1), list), &options)) else {
         return false;
     };

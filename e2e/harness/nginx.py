@@ -95,7 +95,7 @@ PLACE = """
 """
 
 
-def shipped(name, django, site, stores, folder, replacements=()):
+def shipped(name, release, site, stores, folder, replacements=()):
     """A file of nginx-conf/ as it stands, but for ports, paths, the release of Django and what the
     tests look at."""
     [port] = free_ports(1)
@@ -105,11 +105,11 @@ def shipped(name, django, site, stores, folder, replacements=()):
         ("127.0.0.1:8080", f"127.0.0.1:{port}"),
         ("127.0.0.1:8000", site.address),
         ("127.0.0.1:6379", stores["redis"].address),
+        (" django=5.2.19", f" django={release}"),
         *replacements,
     ]:
         assert old in text, f"{name} has no {old}"
         text = text.replace(old, new)
-    text = text.replace("django=5.2.19", f"django={django}")
     # The last location is the site's; fields of an outer level are not inherited into it.
     before, mark, after = text.rpartition("add_header ")
     text = before + SEEN + mark + after

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use ngx::ffi::*;
 use page_cache::lookup::Memory;
+use page_cache::page::GzipFlag;
 use page_cache::page::hidden::HiddenFields;
 use page_cache::policy::IgnorePatterns;
 
@@ -51,8 +52,8 @@ pub struct LocConf {
     pub max_size: usize,
     /// Per worker and server.
     pub connections: ngx_uint_t,
-    /// Bits of memcached's flags.
-    pub gzip_flag: ngx_uint_t,
+    /// `rust_page_cache_gzip_flag`
+    pub gzip_flag: Option<GzipFlag>,
     /// `rust_page_cache_set_header`
     pub set_headers: Option<Rc<Vec<SetHeader>>>,
     /// `rust_page_cache_hide_header`
@@ -86,7 +87,7 @@ impl Default for LocConf {
             timeout: UNSET,
             max_size: UNSET,
             connections: UNSET,
-            gzip_flag: UNSET,
+            gzip_flag: None,
             set_headers: None,
             hide_headers: None,
             public_only: UNSET_FLAG,
@@ -153,7 +154,7 @@ pub unsafe fn merge(prev: *mut LocConf, conf: *mut LocConf, core: *mut ngx_http_
     conf.timeout = word(conf.timeout, prev.timeout, 250);
     conf.max_size = word(conf.max_size, prev.max_size, 8 << 20);
     conf.connections = word(conf.connections, prev.connections, 2);
-    conf.gzip_flag = word(conf.gzip_flag, prev.gzip_flag, 0);
+    conf.gzip_flag = conf.gzip_flag.or(prev.gzip_flag);
     // As proxy_set_header: a level with any of its own inherits none.
     if conf.set_headers.is_none() {
         conf.set_headers = prev.set_headers.clone();

@@ -13,6 +13,7 @@ use ngx::ffi::*;
 use ngx::ngx_conf_log_error;
 use page_cache::directive::{self, Directive};
 use page_cache::key::field::FieldName;
+use page_cache::page::GzipFlag;
 use page_cache::policy::IgnorePatterns;
 
 use crate::conf::{LocConf, Setting, UNSET};
@@ -275,10 +276,17 @@ unsafe fn slot<'a>(
     if *slot == UNSET {
         return Some(slot);
     }
-    // SAFETY: as above.
-    let name = unsafe { name_of(cmd) };
-    refuse!(cf, "\"{name}\" directive is duplicate, it may stand once in a block");
+    // SAFETY: the caller vouches for `cf` and `cmd`.
+    unsafe { refuse_duplicate(cf, cmd) };
     None
+}
+
+/// # Safety
+/// As [`slot`].
+unsafe fn refuse_duplicate(cf: *mut ngx_conf_t, cmd: *mut ngx_command_t) -> *mut c_char {
+    // SAFETY: the caller vouches for both.
+    let name = unsafe { name_of(cmd) };
+    refuse!(cf, "\"{name}\" directive is duplicate, it may stand once in a block")
 }
 
 /// The longest time that makes sense, in milliseconds: an hour.
@@ -351,8 +359,25 @@ unsafe extern "C" fn set_gzip_flag(
     cmd: *mut ngx_command_t,
     conf: *mut c_void,
 ) -> *mut c_char {
-    // SAFETY: as `set_time`.
-    unsafe { set_number(cf, cmd, conf, 0, u32::MAX as usize) }
+    // SAFETY: nginx calls a setter with its own `cf`, `cmd`, conf; TAKE1 ensures one word.
+    unsafe {
+        let slot = &raw mut (*conf.cast::<LocConf>()).gzip_flag;
+        if (*slot).is_some() {
+            return refuse_duplicate(cf, cmd);
+        }
+        let word = words(cf).first().copied().unwrap_or_default();
+        let Some(flag) = GzipFlag::parse(word) else {
+            return refuse!(
+                cf,
+                "invalid value \"{}\" in \"{}\" directive, it must be \"magic\" or the flag bits as a number from 0 to {}",
+                word.escape_ascii(),
+                name_of(cmd),
+                u32::MAX
+            );
+        };
+        *slot = Some(flag);
+    }
+    OK
 }
 
 /// # Safety

@@ -100,7 +100,7 @@ unsafe fn prepare(
         let reading = Reading {
             format: site.format,
             max_size: conf.max_size,
-            gzip_flag: conf.gzip_flag as u32,
+            gzip_flag: conf.gzip_flag.unwrap_or_default(),
             public_only: conf.public_only != 0,
         };
         plan(r, site, &view, reading)

@@ -22,7 +22,7 @@ use crate::peer::Peer;
 use crate::server::Server;
 use crate::set_header::Values;
 use crate::site::Site;
-use crate::store;
+use crate::store::{self, Hint};
 use crate::sys;
 
 /// How far a request has come.
@@ -240,11 +240,15 @@ impl Record {
     fn explain(&self, refusal: Refusal) {
         match refusal {
             Refusal::Failure(why) => self.complain(why),
-            Refusal::Miss(Miss::Pickled) if store::may_hint() => self.log(
+            Refusal::Miss(Miss::Pickled) if store::may_hint(Hint::Pickled) => self.log(
                 NGX_LOG_ERR,
                 "holds a pickled object, which is not a body; if Django's cache middleware stores \
                  the pages, write format=django (said once)",
             ),
+            Refusal::Miss(Miss::Flags) if store::may_hint(Hint::Flags) => {
+                let hint = self.lookup.as_ref().and_then(Lookup::flags_hint).unwrap_or_default();
+                self.log(NGX_LOG_ERR, &format!("has memcached flags {hint} (said once)"));
+            }
             Refusal::Miss(_) => {}
         }
     }
@@ -289,7 +293,7 @@ impl Record {
     fn undecodable(&self) {
         let Some(more) = store::may_complain() else { return };
         let what = match self.lookup.as_ref().and_then(Lookup::error) {
-            Some(error) => format!("cannot be decoded, {} at byte {}{more}", error.what, error.at),
+            Some(error) => format!("cannot be decoded, {error}{more}"),
             None => format!("cannot be decoded{more}"),
         };
         self.log(NGX_LOG_ERR, &what);

@@ -11,11 +11,13 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 
 use RustPageCache;
+use RustPageCache::Holding;
 use RustPageCache::Django qw(header_key page_key pickled_list pickled_page);
 
 my $app    = 'http://127.0.0.1:' . app->port;
 my $closed = 'http://127.0.0.1:' . free_port;
 my $store  = memcached->uri;
+my $slow   = RustPageCache::Holding->start(dir => scratch);
 my $date   = 'Sun, 06 Nov 1994 08:49:37 GMT';
 
 # The application behind these is down, and each error leads to the old copy in another way.
@@ -30,6 +32,7 @@ my %leads = (
     'asks'   => 'error_page 502 = @old_copy_or_app;',
     'django' => 'error_page 502 = @old_page;',
     'stale'  => 'error_page 502 @old_page;',
+    'slow'   => 'error_page 502 = @old_copy_slow;',
     'in_if'  => 'error_page 502 = @old_copy_if;',
     'looked' => "rust_page_cache $store key=raw; error_page 502 = \@old_copy_or_app;",
 );
@@ -46,6 +49,9 @@ my $named = <<"CONF";
     }
     location \@old_copy_or_not {
         rust_page_cache $store key=raw fallback=\@sorry;
+    }
+    location \@old_copy_slow {
+        rust_page_cache @{[$slow->uri]} key=raw fallback=\@sorry;
     }
     location \@old_copy_if {
         if (\$request_method ~ .) {
@@ -186,6 +192,17 @@ is ask('GET', '/stale/page')->header('X-Page'), 'yes', 'the other fields are sen
     is ask('GET', '/ok/page', 'If-None-Match' => $tag)->status, 304, 'also where it is said to be 200';
     is ask('GET', '/equals/page', 'Range' => 'bytes=0-1')->body, 'an', 'and a range is one';
     is ask('GET', '/django/page', 'If-None-Match' => '"stored"')->status, 304, 'a stored one too';
+}
+
+# ------------------------------------------------------ while the store is slow
+
+{
+    my @clients = map { $nginx->client->send(RustPageCache::Client::get("/slow/hold/$_")) } 1 .. 3;
+    ok wait_until(sub { $slow->asked == 3 }), 'a slow store is asked';
+    (pop @clients)->close;
+    $slow->release;
+    is $_->response->status, 200, 'who waits gets the old copy' for @clients;
+    is ask('GET', '/equals/page')->status, 200, 'and who has left does no harm';
 }
 
 # ----------------------------------------------------------- in a part of a page

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use page_cache::page::GzipFlag;
 
 /// Explains what nginx with the module rust_page_cache does with a request.
 #[derive(Debug, Parser)]
@@ -95,8 +96,8 @@ pub struct Explain {
     #[arg(long, value_name = "SIZE", default_value = "8m", value_parser = size)]
     pub max_size: usize,
     /// rust_page_cache_gzip_flag
-    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
-    pub gzip_flag: u32,
+    #[arg(long, value_name = "NUMBER|magic", default_value = "0", value_parser = gzip_flag)]
+    pub gzip_flag: GzipFlag,
     /// A field of rust_page_cache_hide_header
     #[arg(long, value_name = "FIELD")]
     pub hide_header: Vec<OsString>,
@@ -112,6 +113,12 @@ pub struct Explain {
     /// rust_page_cache_etag off
     #[arg(long)]
     pub no_etag: bool,
+}
+
+/// The word of `rust_page_cache_gzip_flag`.
+fn gzip_flag(text: &str) -> Result<GzipFlag, String> {
+    let bad = || format!("it must be magic or the flag bits as a number from 0 to {}", u32::MAX);
+    GzipFlag::parse(text.as_bytes()).ok_or_else(bad)
 }
 
 /// The largest `rust_page_cache_max_size`.

@@ -146,14 +146,12 @@ impl Explanation<'_> {
     fn tell(mut self, end: End, report: &mut Report) {
         match end {
             End::Page(page, at) => self.hit(&page, at, report),
-            End::Refused(refusal, error, hint) => {
+            End::Refused(refusal, more, hint) => {
                 let outcome = refusal.into();
                 let may_lie_elsewhere = matches!(outcome, Outcome::Miss(Miss::Absent))
                     || matches!(hint, Some(Hint::NoForm(_)));
-                let explanation = match (error, hint, outcome) {
-                    (Some(error), _, _) => {
-                        with(meaning(outcome), Some(format!("{} at byte {}", error.what, error.at)))
-                    }
+                let explanation = match (more, hint, outcome) {
+                    (Some(more), _, _) => with(meaning(outcome), Some(more)),
                     (None, Some(hint), _) => hint.to_string(),
                     (None, None, Outcome::Miss(Miss::Absent)) => self.what_is_absent().to_owned(),
                     _ => meaning(outcome).to_owned(),
@@ -317,7 +315,10 @@ fn varies_on(list: &HeaderList, request: &Request) -> Vec<VariesOn> {
         let bare = name.strip_prefix(b"HTTP_").unwrap_or(name);
         let mut in_request = false;
         request.for_each(&mut |field, _| in_request |= wsgi(field) == bare);
-        let title = show(bare).to_ascii_lowercase().replace('_', "-");
+        let title = match bare {
+            b"" => "an empty name".to_owned(),
+            bare => show(bare).to_ascii_lowercase().replace('_', "-"),
+        };
         let set = matches!(request.set(name), Ok(Some(_)));
         parts.push(VariesOn { header: title, in_request, set });
     }

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::time::Instant;
 
+use page_cache::Miss;
 use page_cache::directive::Spec;
 use page_cache::key::CacheKey;
 use page_cache::key::django::{DjangoKeys, PageMethod};
@@ -10,7 +11,7 @@ use page_cache::key::vary::{VaryForm, vary_digest};
 use page_cache::lookup::conversation::{Answer, Lookup, Plan, Reading, Step};
 use page_cache::lookup::{Hint, Memory};
 use page_cache::page::django::{DjangoOptions, HeaderList, header_list};
-use page_cache::page::{Page, PickleError, Refusal};
+use page_cache::page::{Page, Refusal};
 use page_cache::pipeline::Value;
 
 use crate::args::Explain;
@@ -46,9 +47,9 @@ pub struct Asked {
 pub enum End {
     /// With a page, which lay under the key of that number.
     Page(Box<Page>, Option<usize>),
-    /// Without, for what cannot be decoded with the place in the pickle, and what would mend
-    /// it.
-    Refused(Refusal, Option<PickleError>, Option<Hint>),
+    /// Without, more about that where there is more to say (what is wrong at which place in the
+    /// pickle, or what the value's flags may mean), and what would mend it.
+    Refused(Refusal, Option<String>, Option<Hint>),
     /// The store failed.
     Failed(Trouble),
 }
@@ -111,7 +112,7 @@ impl<'a> Inquiry<'a> {
             (Some(end), _) => end,
             // Decided without a question.
             (None, Step::Done(result)) => ended(result, &lookup),
-            (None, _) => End::Refused(page_cache::Miss::Absent.into(), None, None),
+            (None, _) => End::Refused(Miss::Absent.into(), None, None),
         }
     }
 
@@ -191,6 +192,10 @@ impl<'a> Inquiry<'a> {
 fn ended(result: Result<Page, Refusal>, lookup: &Lookup) -> End {
     match result {
         Ok(page) => End::Page(Box::new(page), lookup.key_of_page()),
-        Err(refusal) => End::Refused(refusal, lookup.error(), lookup.hint().cloned()),
+        Err(refusal) => {
+            let more = lookup.error().map(ToString::to_string);
+            let flags = || lookup.flags_hint().filter(|_| refusal == Miss::Flags.into());
+            End::Refused(refusal, more.or_else(flags), lookup.hint().cloned())
+        }
     }
 }

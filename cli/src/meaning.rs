@@ -47,6 +47,10 @@ const fn miss(why: Miss) -> &'static str {
             "the value is a pickled object, not a body; if Django's cache middleware stores the \
              pages, write format=django"
         }
+        Miss::Flags => {
+            "the value's memcached flags have no meaning here: the client that stored it has an \
+             encoding of its own"
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use page_cache::key::django::{DjangoKeys, KeyParts, PageMethod, default_uri};
 use page_cache::key::vary::{RequestHeaders, VaryForm, vary_digest};
+use page_cache::page::GzipFlag;
 use page_cache::page::django::{DjangoOptions, decode, header_list};
 use page_cache::pipeline::Value;
 use page_cache::wire::Protocol;
@@ -15,7 +16,7 @@ use page_cache::wire::Protocol;
 #[allow(dead_code, reason = "shared with the tests")]
 mod pickles;
 
-const OPTIONS: DjangoOptions = DjangoOptions { max_size: 8 << 20, gzip_flag: 0 };
+const OPTIONS: DjangoOptions = DjangoOptions { max_size: 8 << 20, gzip_flag: GzipFlag::Bits(0) };
 
 /// A page as Django 6.1 and CPython write it, memo and all: `cache_page` stores three header
 /// fields, the per-site middleware eight.

@@ -39,6 +39,8 @@ pub enum Miss {
     Private,
     /// The value is a pickled object where a body was expected.
     Pickled,
+    /// The value's memcached flags say what is not known here.
+    Flags,
 }
 
 /// What went wrong with the store or with the value that it returned (`ERROR`).
@@ -103,6 +105,7 @@ impl Miss {
             Self::Vary => "vary",
             Self::Private => "private",
             Self::Pickled => "pickled",
+            Self::Flags => "flags",
         }
     }
 }

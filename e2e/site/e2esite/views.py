@@ -1,10 +1,10 @@
 """The pages. All of them count how often they are rendered."""
 
 import functools
-import threading
 import time
 from importlib.util import find_spec
 
+from controls import count_one
 from django.conf import settings
 from django.http import (
     HttpResponse,
@@ -21,19 +21,13 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.vary import vary_on_cookie, vary_on_headers
 
-rendered = 0
-lock = threading.Lock()
-
 
 def counted(view):
     """Each rendering leaves its number in the page."""
 
     @functools.wraps(view)
     def wrapper(request, *args, **kwargs):
-        global rendered
-        with lock:
-            rendered += 1
-            number = rendered
+        number = count_one()
         response = view(request, *args, **kwargs)
         response["X-Rendered"] = str(number)
         return response

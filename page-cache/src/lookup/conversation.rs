@@ -21,6 +21,7 @@ use crate::key::django::PageMethod;
 use crate::key::vary::{self, NoDigest, RequestHeaders, vary_digest};
 use crate::key::{CacheKey, NoKey};
 use crate::outcome::{Failure, Miss};
+use crate::page::body;
 use crate::page::django::{self, HeaderList};
 use crate::page::{Page, PickleError, Refusal, Rejection};
 use crate::pipeline::Value;
@@ -146,8 +147,18 @@ impl Lookup {
     }
 
     /// What was wrong with a value that could not be decoded.
-    pub fn error(&self) -> Option<PickleError> {
-        self.error
+    pub fn error(&self) -> Option<&PickleError> {
+        self.error.as_ref()
+    }
+
+    /// memcached's flags of the value that came last, and a hint at what they mean if that is
+    /// not known here; see [`body::flags_hint()`].
+    pub fn flags_hint(&self) -> Option<String> {
+        let Plan::Key { reading, .. } = &self.plan else { return None };
+        match self.asked.last()?.answer.as_ref()? {
+            Answer::Value(value) => body::flags_hint(value.flags?, reading.gzip_flag),
+            Answer::Absent => None,
+        }
     }
 
     /// What the operator should know, if there is something. Whether it goes to a log is

@@ -10,7 +10,7 @@ use crate::outcome::Miss;
 use crate::page::body::{self, BodyOptions};
 use crate::page::cache_control;
 use crate::page::django::{self, DjangoOptions};
-use crate::page::{Page, Rejection};
+use crate::page::{GzipFlag, Page, Rejection};
 use crate::pipeline::Value;
 use crate::request::Method;
 use crate::wire::Protocol;
@@ -23,8 +23,8 @@ pub struct Reading {
     /// The largest value, inflated, and the largest body, in bytes
     /// (`rust_page_cache_max_size`).
     pub max_size: usize,
-    /// memcached flag bits that mark a value as gzip (`rust_page_cache_gzip_flag`).
-    pub gzip_flag: u32,
+    /// Which values are gzip (`rust_page_cache_gzip_flag`).
+    pub gzip_flag: GzipFlag,
     /// Only pages that say that they are for everybody (`rust_page_cache_public_only`).
     pub public_only: bool,
 }

@@ -278,10 +278,9 @@ fn what_cannot_be_decoded_ends_the_conversation() {
     for (list, why) in [
         (&["HTTP_*"][..], Refusal::from(Miss::Vary)),
         (&["HTTP_COOKIE", "HTTP_*"], Miss::Vary.into()),
-        (&["HTTP_"], Failure::Undecodable.into()),
         (&["COOKIE"], Failure::Undecodable.into()),
         (&["HTTP_cookie"], Failure::Undecodable.into()),
-        (&["HTTP_A B"], Failure::Undecodable.into()),
+        (&["HTTP_A\0B"], Failure::Undecodable.into()),
         (&["HTTP_A\nHTTP_B"], Failure::Undecodable.into()),
         (&["HTTP_*", ""], Failure::Undecodable.into()),
     ] {
@@ -289,7 +288,7 @@ fn what_cannot_be_decoded_ends_the_conversation() {
         assert_eq!(talk.refusal(), Some(why), "{list:?}");
         assert_eq!(talk.rounds.len(), 1);
     }
-    for garbage in [&b""[..], b"garbage", b"\x80\x05N.", b"\x80\x05]", b"\x80\x02]."] {
+    for garbage in [&b""[..], b"garbage", b"\x80\x05N.", b"\x80\x05]", b"\x80\x01]."] {
         assert_eq!(get(garbage).refusal(), Some(Failure::Undecodable.into()));
     }
     // Where all are absent, raw values are those of a page that does not vary.

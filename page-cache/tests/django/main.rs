@@ -1,6 +1,7 @@
 //! Stock Django's pages: its keys, its pickles, its conversations.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod classes;
 mod compressed;
 mod conversation;
 mod decoder;
@@ -13,5 +14,7 @@ mod public;
 mod recorded;
 mod rest;
 mod sequences;
+mod skipped;
 mod support;
+mod values;
 mod vary;

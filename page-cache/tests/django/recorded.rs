@@ -94,11 +94,6 @@ fn the_keys_of_pages_are_django_s() {
     assert!(seen >= 10 && doubled >= 1, "{seen} {doubled}");
 }
 
-/// `Vary: , X-A` made such names before Django trimmed them.
-fn is_malformed(name: &[u8]) -> bool {
-    name == b"HTTP_" || name.contains(&b' ')
-}
-
 #[test]
 fn header_lists_are_read() {
     let (mut read, mut refused) = (0, 0);
@@ -107,13 +102,6 @@ fn header_lists_are_read() {
         let list = header_list(&value(&record["expect"]), &OPTIONS);
         match &record["expect"]["header_list"] {
             Json::Null => {
-                assert_eq!(list.unwrap_err().why, Failure::Undecodable.into(), "{id}");
-                refused += 1;
-            }
-            expected
-                if record["expect"]["value_encoding"] == "pickle2"
-                    || names(expected).iter().any(|name| is_malformed(name)) =>
-            {
                 assert_eq!(list.unwrap_err().why, Failure::Undecodable.into(), "{id}");
                 refused += 1;
             }
@@ -139,10 +127,15 @@ fn pages_are_read() {
         let expected = &record["expect"];
         let page = decode(&value(expected), &OPTIONS);
         if expected["response"].is_null() {
-            // What an attribute that does not matter holds may be read over.
-            if !id.contains("/odd-object") {
+            // What the records' own reader refused: attributes of any class, and protocol 2, are
+            // read; a class of the site's own whose status is not in its state, what has to be
+            // closed, and other serializers are not.
+            if ["/odd-class", "/closer", "-json/", "-msgpack/"].iter().any(|odd| id.contains(odd)) {
                 assert_eq!(page.unwrap_err().why, Failure::Undecodable.into(), "{id}");
                 refused += 1;
+            } else {
+                compare(&record, &page.unwrap_or_else(|why| panic!("{id}: {why:?}")));
+                read += 1;
             }
             continue;
         }
@@ -206,11 +199,13 @@ fn the_second_answer_is_django_s() {
 fn expected_refusal(record: &Json) -> Option<page_cache::Outcome> {
     let id = text(&record["id"]);
     let list = names(&record["header_list"]);
-    if list.iter().any(|name| name == b"HTTP_*") || id.contains("dup") {
+    // nginx drops fields with "_", as the recorded server did, unless it is told not to.
+    let is_doubtful = id.contains("dup") || id.contains("underscore-header");
+    if list.iter().any(|name| name == b"HTTP_*") || is_doubtful {
         return Some(Miss::Vary.into());
     }
     let response = &record["expect"]["response"];
-    if response.is_null() || list.iter().any(|name| is_malformed(name)) {
+    if response.is_null() {
         return Some(Failure::Undecodable.into());
     }
     let cookies = response["cookies"].as_array().unwrap();

@@ -13,7 +13,7 @@ use page_cache::key::full_path;
 use page_cache::key::vary::{RequestHeaders, Set, VaryForm};
 use page_cache::lookup::conversation::{Answer, DjangoPlan, Lookup, Plan, Reading, Step};
 use page_cache::lookup::{Hint, Memory};
-use page_cache::page::{Page, Refusal};
+use page_cache::page::{GzipFlag, Page, Refusal};
 use page_cache::pipeline::Value;
 use page_cache::policy::admit_target;
 use page_cache::request::{Method, Rank, RequestView, Target};
@@ -193,8 +193,12 @@ impl Site {
     }
 }
 
-pub const READING: Reading =
-    Reading { format: Format::Django, max_size: 8 << 20, gzip_flag: 0, public_only: false };
+pub const READING: Reading = Reading {
+    format: Format::Django,
+    max_size: 8 << 20,
+    gzip_flag: GzipFlag::Bits(0),
+    public_only: false,
+};
 
 pub fn plan(keys: DjangoKeys, head: bool, form: Option<VaryForm>) -> Plan {
     Plan::Django(DjangoPlan { keys, head, form, reading: READING })

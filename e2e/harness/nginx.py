@@ -27,6 +27,7 @@ class Nginx:
         self.expected = []  # lines that a test has asked for
         command = [self.binary, "-p", folder, "-e", folder / "error.log", "-c", path]
         self.process = Process("nginx", command, self.port, folder)
+        self.announced = []
 
     def ready(self):
         try:
@@ -38,12 +39,20 @@ class Nginx:
     def get(self, target, method="GET", port=None, **request):
         return client.request(port or self.port, target, method, **request)
 
-    def errors(self):
+    def lines(self):
         """The lines of the error log that a healthy run does not have."""
         log = self.folder / "error.log"
         text = log.read_text(errors="replace") if log.exists() else ""
         found = re.findall(r"^.*\[(?:error|crit|alert|emerg)\].*$", text, re.MULTILINE)
         return [line for line in found if line not in self.expected]
+
+    def errors(self):
+        """Those that no test has announced."""
+        return [line for line in self.lines() if not any(map(line.__contains__, self.announced))]
+
+    def announce(self, text):
+        """A test makes lines with this text."""
+        self.announced.append(text)
 
     def stop(self):
         """An nginx that was asked to stop does so without complaint."""

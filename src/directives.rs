@@ -14,6 +14,7 @@ use ngx::ngx_conf_log_error;
 use page_cache::directive::{self, Directive};
 use page_cache::policy::IgnorePatterns;
 
+use crate::MainConf;
 use crate::conf::{LocConf, Setting, UNSET};
 use crate::site;
 use crate::sys;
@@ -47,7 +48,7 @@ const fn command(
 }
 
 /// The table of directives.
-pub static mut COMMANDS: [ngx_command_t; 10] = [
+pub static mut COMMANDS: [ngx_command_t; 11] = [
     command(ngx::ngx_string!("rust_page_cache"), MORE, set_page_cache, 0),
     command(
         ngx::ngx_string!("rust_page_cache_bypass"),
@@ -86,6 +87,14 @@ pub static mut COMMANDS: [ngx_command_t; 10] = [
         set_gzip_flag,
         offset_of!(LocConf, gzip_flag),
     ),
+    ngx_command_t {
+        name: ngx::ngx_string!("rust_page_cache_max_memory"),
+        type_: NGX_HTTP_MAIN_CONF as ngx_uint_t | ONE,
+        set: Some(set_memory),
+        conf: offset_of!(ngx_http_conf_ctx_t, main_conf),
+        offset: offset_of!(MainConf, max_memory),
+        post: ptr::null_mut(),
+    },
     command(
         ngx::ngx_string!("rust_page_cache_etag"),
         FLAG,
@@ -190,7 +199,7 @@ unsafe extern "C" fn set_ignore(
 /// The numeric slot at `cmd.offset`, if nothing was written to it yet.
 ///
 /// # Safety
-/// `conf` must be a [`LocConf`] and `cmd` an entry of [`COMMANDS`] whose offset is that of a
+/// `conf` must be a [`LocConf`] or [`MainConf`] and `cmd` an entry of [`COMMANDS`] whose offset is that of a
 /// machine word.
 unsafe fn slot<'a>(
     cf: *mut ngx_conf_t,
@@ -242,17 +251,31 @@ unsafe extern "C" fn set_size(
     cmd: *mut ngx_command_t,
     conf: *mut c_void,
 ) -> *mut c_char {
+    // memcached's length and an ngx_buf_t take more, but nobody means more than a gigabyte.
+    // SAFETY: as `set_time`.
+    unsafe { set_bytes(cf, cmd, conf, 1, 1 << 30, "from 1 to 1024m, such as 8m or 512k") }
+}
+
+/// # Safety
+/// As `set_time`.
+unsafe fn set_bytes(
+    cf: *mut ngx_conf_t,
+    cmd: *mut ngx_command_t,
+    conf: *mut c_void,
+    least: isize,
+    most: isize,
+    allowed: &str,
+) -> *mut c_char {
     // SAFETY: as `set_time`.
     unsafe {
         let Some(slot) = slot(cf, cmd, conf) else { return ERROR };
         let word = words(cf).first().copied().unwrap_or_default();
         let mut value = sys::str_of(word);
         let size = ngx_parse_size(&raw mut value);
-        // memcached's length and an ngx_buf_t take more, but nobody means more than a gigabyte.
-        if size <= 0 || size > 1 << 30 {
+        if !(least..=most).contains(&size) {
             return refuse!(
                 cf,
-                "invalid size \"{}\" in \"{}\" directive, it must be from 1 to 1024m, such as 8m or 512k",
+                "invalid size \"{}\" in \"{}\" directive, it must be {allowed}",
                 word.escape_ascii(),
                 name_of(cmd)
             );
@@ -260,6 +283,16 @@ unsafe extern "C" fn set_size(
         *slot = size as usize;
     }
     OK
+}
+
+/// `rust_page_cache_max_memory`, in bytes.
+unsafe extern "C" fn set_memory(
+    cf: *mut ngx_conf_t,
+    cmd: *mut ngx_command_t,
+    conf: *mut c_void,
+) -> *mut c_char {
+    // SAFETY: as `set_time`.
+    unsafe { set_bytes(cf, cmd, conf, 1 << 20, 1 << 40, "from 1m to 1048576m, such as 128m") }
 }
 
 /// `rust_page_cache_connections`

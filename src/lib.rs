@@ -43,14 +43,40 @@ use std::ptr;
 use ngx::ffi::*;
 
 use check::Entry;
-use conf::LocConf;
+use conf::{LocConf, UNSET};
 use sys::code;
 
 /// What the module knows of the whole `http {}` block.
-#[derive(Default)]
 struct MainConf {
     /// The locations where the directive is on.
     entries: Vec<Entry>,
+    /// `rust_page_cache_max_memory`, in bytes.
+    max_memory: usize,
+}
+
+impl Default for MainConf {
+    fn default() -> Self {
+        Self { entries: Vec::new(), max_memory: UNSET }
+    }
+}
+
+impl MainConf {
+    /// What a worker may hold for clients if nothing is said, in bytes.
+    const MAX_MEMORY: usize = 128 << 20;
+
+    /// The configuration of the `http {}` block that `r` is in.
+    ///
+    /// # Safety
+    /// `r` must be live.
+    unsafe fn of(r: *mut ngx_http_request_t) -> *const Self {
+        // SAFETY: nginx holds what `create_conf::<MainConf>` returned.
+        unsafe { (*(*r).main_conf.add(ctx_index())).cast::<Self>() }
+    }
+
+    /// What a worker may hold for clients, in bytes.
+    fn max_memory(&self) -> usize {
+        if self.max_memory == UNSET { Self::MAX_MEMORY } else { self.max_memory }
+    }
 }
 
 static MODULE_CTX: ngx_http_module_t = ngx_http_module_t {

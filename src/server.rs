@@ -11,7 +11,7 @@ use std::rc::Rc;
 use ngx::ffi::*;
 use page_cache::Failure;
 use page_cache::breaker::{Breaker, LogLimit};
-use page_cache::oversize::Oversize;
+use page_cache::oversize::{Form, Oversize};
 use page_cache::pipeline::{Handshake, Limits, Pipeline, Sharing, Ticket};
 use page_cache::wire::Protocol;
 
@@ -29,13 +29,22 @@ const CROWDED: usize = 64;
 /// So many connections lost over a command for several keys are no accident.
 const LOST_TRIALS: u8 = 3;
 
+/// A server by its number and name: what outlives it.
+#[derive(Clone)]
+pub struct Mark {
+    /// No two servers of a worker ever have the same one.
+    pub id: u64,
+    /// The printable address.
+    pub name: Rc<[u8]>,
+}
+
 /// One server of a store: an address, a protocol and who we are to it.
 pub struct Server {
     protocol: Protocol,
     handshake: Rc<Handshake>,
     address: Box<libc::sockaddr_storage>,
     address_len: usize,
-    name: Vec<u8>,
+    mark: Mark,
     connections: Vec<*mut Connection>,
     /// Whether it answers a `get` of many keys, as far as connections that are gone know.
     sharing: Sharing,
@@ -90,7 +99,7 @@ impl Server {
     /// [`Failure::Connect`] for an address that cannot be one.
     pub fn new(
         address: &[u8],
-        name: &[u8],
+        mark: Mark,
         protocol: Protocol,
         handshake: &Rc<Handshake>,
     ) -> Result<*mut Self, Failure> {
@@ -109,7 +118,7 @@ impl Server {
             handshake: Rc::clone(handshake),
             address: storage,
             address_len: address.len(),
-            name: name.to_vec(),
+            mark,
             connections: Vec::new(),
             sharing: Sharing::default(),
             lost_trials: 0,
@@ -160,7 +169,12 @@ impl Server {
 
     /// The printable address.
     pub fn name(&self) -> &[u8] {
-        &self.name
+        &self.mark.name
+    }
+
+    /// What to remember it by.
+    pub fn mark(&self) -> &Mark {
+        &self.mark
     }
 
     /// Protocol and address, for the log.
@@ -169,7 +183,7 @@ impl Server {
             Protocol::Memcached => "memcached",
             Protocol::Redis => "redis",
         };
-        format!("{protocol} {}", String::from_utf8_lossy(&self.name))
+        format!("{protocol} {}", String::from_utf8_lossy(self.name()))
     }
 
     /// Closes its connections and frees it: the worker exits.
@@ -226,14 +240,14 @@ impl Server {
         self.breaker.allows()
     }
 
-    /// Whether the value of `key` is known to be over `limit` bytes.
-    pub fn knows_too_large(&self, key: &[u8], limit: usize) -> bool {
-        self.oversize.is_too_large(key, limit, sys::now())
+    /// Whether the value of `key`, or what `reader` makes of it, is known to be over `limit` bytes.
+    pub fn knows_too_large(&self, key: &[u8], reader: u64, limit: usize) -> bool {
+        self.oversize.is_too_large(key, reader, limit, sys::now())
     }
 
     /// The value of `key` is over `limit` bytes.
-    pub fn remember_too_large(&mut self, key: &[u8], limit: usize) {
-        self.oversize.remember(key, limit, sys::now());
+    pub fn remember_too_large(&mut self, key: &[u8], form: Form, limit: usize) {
+        self.oversize.remember(key, form, limit, sys::now());
     }
 
     /// How long the server may be silent before it is taken to be down, in milliseconds: as long

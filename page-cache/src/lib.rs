@@ -20,6 +20,7 @@
 pub mod breaker;
 pub mod directive;
 mod hash;
+pub mod held;
 pub mod key;
 pub mod lookup;
 pub mod outcome;

@@ -171,8 +171,9 @@ unsafe extern "C" fn merge_loc_conf(
 unsafe extern "C" fn postconfiguration(cf: *mut ngx_conf_t) -> ngx_int_t {
     // SAFETY: see above; the arrays are nginx's.
     unsafe {
-        let entries = &main_conf(cf).entries;
-        if let Err(problem) = check::all(cf, entries) {
+        let main = main_conf(cf);
+        let entries = &main.entries;
+        if let Err(problem) = check::all(cf, entries, main.max_memory()) {
             problem.log(cf);
             return code::ERROR;
         }

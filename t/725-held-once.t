@@ -15,7 +15,9 @@ use RustPageCache::Http2;
 
 use Digest::MD5 qw(md5_hex);
 
-use constant MIB => 1024;
+use Time::HiRes qw(time);
+
+use constant { MIB => 1024, PATIENCE => 60 };
 
 # Of a process, in KiB.
 sub memory ($pid) {
@@ -39,7 +41,9 @@ sub start ($store, %options) {
     rust_page_cache_timeout 20s;
     location / {
         rust_page_cache @{[$store->uri]} key=raw;
-        $options{filter}
+    }
+    location /nginx {
+        return 200 "nginx itself\n";
     }
     location \@django {
         return 200 "fallback\\n";
@@ -55,31 +59,44 @@ my $page = page(500_000);
 memcached->set('/inflated', Compress::Zlib::compress($page), 8);
 $_->set('/plain', $page) for values %store;
 
-# Twenty connections of HTTP/2 with closed windows, 120 streams each.
-for my $row (['memcached', '/plain'], ['redis', '/plain'], ['memcached', '/inflated']) {
-    my ($name, $path) = @$row;
-    my $nginx = start($store{$name}, listen => 'http2', filter => '');
-    my $first = RustPageCache::Http2->connect($nginx->port);
-    is md5_hex($first->body($first->get($path))), md5_hex($page), "$name $path: a first client";
+# Twenty connections of HTTP/2 with closed windows, 120 streams each: by how much the worker
+# grows, in KiB, and the connections with their streams.
+sub crowd ($nginx, $path) {
     my ($worker) = $nginx->all_worker_pids;
     my $before = memory($worker);
-    my (@connections, @streams);
+    my @crowd;
     for (1 .. 20) {
-        push @connections, RustPageCache::Http2->connect($nginx->port, window => 0);
-        my $connection = $connections[-1];
-        push @streams, [map { $connection->get($path) } 1 .. 120];
+        my $connection = RustPageCache::Http2->connect($nginx->port, window => 0);
+        my @streams    = map { $connection->get($path) } 1 .. 120;
         # Each of them is answered, and then waits for its window.
-        my $answered = grep { $connection->headed($_) } @{$streams[-1]};
-        is $answered, 120, "$name $path: all streams are answered" if $answered != 120;
+        my $answered = grep { $connection->headed($_, PATIENCE) } @streams;
+        fail("$path: $answered of 120 are answered") if $answered != 120;
+        push @crowd, [$connection, @streams];
     }
-    my $more = memory($worker) - $before;
-    cmp_ok $more, '<', 16 * MIB, "$name $path: 2,400 closed windows ($before KiB, $more more)";
+    return memory($worker) - $before, @crowd;
+}
+
+# What nginx needs for as many streams that it answers itself: two blocks of a pool each.
+my $bare = start(memcached, listen => 'http2');
+my ($own, @own) = crowd($bare, '/nginx');
+note "nginx itself grows by $own KiB";
+$_->[0]->close for @own;
+$bare->finish('nginx itself');
+
+for my $row (['memcached', '/plain'], ['redis', '/plain'], ['memcached', '/inflated']) {
+    my ($name, $path) = @$row;
+    my $nginx = start($store{$name}, listen => 'http2');
+    my $first = RustPageCache::Http2->connect($nginx->port);
+    is md5_hex($first->body($first->get($path))), md5_hex($page), "$name $path: a first client";
+    my ($more, @crowd) = crowd($nginx, $path);
+    cmp_ok $more - $own, '<', 16 * MIB, "$name $path: 2,400 closed windows ($more KiB more)";
 
     # And they were not turned away.
-    $connections[7]->open_windows;
-    my $right = grep { md5_hex($connections[7]->body($_)) eq md5_hex($page) } @{$streams[7]};
+    my ($connection, @streams) = @{$crowd[7]};
+    $connection->open_windows;
+    my $right = grep { md5_hex($connection->body($_)) eq md5_hex($page) } @streams;
     is $right, 120, "$name $path: all of a connection's get the page in the end";
-    $_->close for $first, @connections;
+    $_->close for $first, map { $_->[0] } @crowd;
     $nginx->finish("$name $path");
 }
 
@@ -87,7 +104,7 @@ for my $row (['memcached', '/plain'], ['redis', '/plain'], ['memcached', '/infla
 my $large = page(7_800_000);
 for my $name (sort keys %store) {
     $store{$name}->set('/large', $large);
-    my $nginx = start($store{$name}, listen => 'sndbuf=64k', filter => '');
+    my $nginx = start($store{$name}, listen => 'sndbuf=64k');
     is md5_hex($nginx->get('/large')->body), md5_hex($large), "$name: a large page";
     my ($worker) = $nginx->all_worker_pids;
     my $before  = memory($worker);
@@ -95,11 +112,11 @@ for my $name (sort keys %store) {
     for my $client (@clients) {
         $client->send(RustPageCache::Client::get('/large'));
         # Its first bytes have come.
-        defined $client->fill(time + 20) or fail("$name: a client is not answered");
+        defined $client->fill(time + PATIENCE) or fail("$name: a client is not answered");
     }
     my $more = memory($worker) - $before;
     cmp_ok $more, '<', 64 * MIB, "$name: 300 clients that do not read ($before KiB, $more more)";
-    is md5_hex($clients[$_]->response(patience => 20)->body), md5_hex($large), "$name: client $_ reads on"
+    is md5_hex($clients[$_]->response(patience => PATIENCE)->body), md5_hex($large), "$name: client $_ reads on"
         for 0, 150, 299;
     $_->abort for @clients;
     $nginx->finish($name);

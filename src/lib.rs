@@ -13,7 +13,7 @@
 //! What can be decided without nginx is decided in the `page-cache` crate; here are casts, calls
 //! and status codes. One file a concern: `directives`, `site`, `conf` and `check` read the
 //! configuration; `handler` runs a request, `view` shows it to the policy, `record` keeps what was
-//! decided for it; `store`, `server`, `connection`, `peer` and `ticket` talk to the stores;
+//! decided for it; `store`, `server`, `connection`, `peer`, `ticket` and `timer` talk to the stores;
 //! `respond`, `headers` and `fallback` end the matter; `variables` tell of it. `reserve` is the
 //! allocator.
 
@@ -34,6 +34,7 @@ mod site;
 mod store;
 mod sys;
 mod ticket;
+mod timer;
 mod variables;
 mod view;
 

@@ -1,13 +1,14 @@
 //! What one worker knows: the servers of its stores, and who waits for which reply.
 
 use std::mem::{self, MaybeUninit};
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::rc::Rc;
 
 use ngx::ffi::*;
 use page_cache::Failure;
 use page_cache::breaker::LogLimit;
 use page_cache::held::Held;
+use page_cache::idle::Round;
 use page_cache::page::{Body, ETag, Tags};
 use page_cache::pipeline::{Handshake, Reply, Retry, Ticket};
 use page_cache::wire::Protocol;
@@ -17,6 +18,7 @@ use crate::record::Record;
 use crate::server::{self, Mark, Server};
 use crate::sys;
 use crate::ticket::Tickets;
+use crate::timer::Timer;
 
 /// What a crowd has needed is given back.
 const SCRATCH: usize = 4096;
@@ -26,6 +28,8 @@ struct Worker {
     servers: Vec<*mut Server>,
     /// How many servers there have been.
     counted: u64,
+    /// When to look for what nobody uses any more.
+    tidying: *mut Timer,
     tickets: Tickets,
     /// Reused between reads.
     scratch: Vec<(Ticket, Reply)>,
@@ -47,6 +51,7 @@ impl Worker {
         Self {
             servers: Vec::new(),
             counted: 0,
+            tidying: ptr::null_mut(),
             tickets: Tickets::new(),
             scratch: Vec::new(),
             tags: Tags::new(),
@@ -87,7 +92,47 @@ pub unsafe fn server_of(
         let mark = Mark { id: (*worker()).counted, name: peer.name().into() };
         let server = Server::new(address, mark, protocol, handshake)?;
         (*servers).push(server);
+        if (*worker()).tidying.is_null() {
+            let timer = Box::into_raw(Box::new(Timer::new()));
+            Timer::init(timer, Some(tidy), ptr::null_mut::<Worker>());
+            (*worker()).tidying = timer;
+        }
+        if (*(*worker()).tidying).at().is_none() {
+            Timer::set((*worker()).tidying, Round::at(sys::now()).next());
+        }
         Ok(server)
+    }
+}
+
+/// Closes connections that are idle for long, and forgets servers that nobody asks any more.
+///
+/// # Safety
+/// Called by nginx when the timer fires: nobody has a server in his hands then.
+unsafe extern "C" fn tidy(_event: *mut ngx_event_t) {
+    // SAFETY: servers come from Box::into_raw, and each that is freed has left the list.
+    unsafe {
+        let mut round = Round::at(sys::now());
+        let mut i = 0;
+        while let Some(server) = server_at(i) {
+            if Server::tidy(server, &mut round) {
+                let servers = &raw mut (*worker()).servers;
+                (*servers).swap_remove(i);
+                Server::end(server);
+            } else {
+                i += 1;
+            }
+        }
+        if i > 0 {
+            Timer::set((*worker()).tidying, round.next());
+        }
+    }
+}
+
+fn server_at(i: usize) -> Option<*mut Server> {
+    // SAFETY: as `server_of`.
+    unsafe {
+        let servers = &raw const (*worker()).servers;
+        (&*servers).get(i).copied()
     }
 }
 
@@ -224,6 +269,11 @@ pub unsafe fn close_all() {
         (*worker()).tickets = Tickets::new();
         for server in mem::take(&mut (*worker()).servers) {
             Server::end(server);
+        }
+        let tidying = (*worker()).tidying;
+        if !tidying.is_null() {
+            Timer::unset(tidying);
+            drop(Box::from_raw(tidying));
         }
         *worker() = Worker::new();
     }

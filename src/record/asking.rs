@@ -201,11 +201,10 @@ impl Record {
                 }
                 let server = store::server_of(peer, site.protocol, &site.handshake)?;
                 (*p).server = Some((*server).mark().clone());
-                if (*server).is_up() {
-                    let ask = (*p).ask_mut(i).ok_or(Failure::Down)?;
+                let reader = (*p).reader();
+                let ask = (*p).ask_mut(i).ok_or(Failure::Down)?;
+                if Server::admits(server, ask.key.as_bytes()) {
                     ask.server = Some((*server).mark().clone());
-                    let reader = (*p).reader();
-                    let ask = (*p).ask_mut(i).ok_or(Failure::Down)?;
                     if (*server).knows_too_large(ask.key.as_bytes(), reader, conf.max_size) {
                         return Err(Failure::TooLarge);
                     }

@@ -205,7 +205,7 @@ def shipped(line, about, stores, below):
         @functools.cache
         def start(name, settings):
             site = stack.enter_context(sites_of(line, [settings], stores, below))[settings]
-            server = nginx.shipped(name, site, stores, below / f"{name}-{settings}")
+            server = nginx.shipped(name, about[0], site, stores, below / f"{name}-{settings}")
             stack.callback(server.stop)
             server.ready()
             return Side(server, server.port, site.ready(), *about)

@@ -40,6 +40,14 @@ def test_not_stored(side, root, page):
     side.not_stored(side.fresh(f"{root}{page}/"))
 
 
+def test_public_only(views):
+    """Stored are both; the one with `cache_control(public=True)` is served."""
+    assert "public" in views.stored(views.fresh("/public-only/max-age/")).get("Cache-Control")
+    target = views.fresh("/public-only/text/")
+    views.misses(target)
+    assert views.nginx(target).cache == "MISS private"
+
+
 def test_max_age_zero(views, whole):
     """The time of cache_page() is more than a view's max-age, the middleware's is less."""
     views.stored(views.fresh("/default/max-age-zero/"))

@@ -42,12 +42,13 @@ cargo_environment() {
     if (($1)); then
         CARGO_TARGET_DIR+=/vendored/build
         unset NGINX_SOURCE_DIR NGINX_BUILD_DIR
-        # What Debian's nginx has, as far as it needs no further library.
+        # What Debian's nginx has, as far as it needs no further library, and HTTP/3.
         export NGX_CONFIGURE_ARGS="--with-debug --with-http_addition_module
             --with-http_auth_request_module --with-http_dav_module --with-http_gunzip_module
             --with-http_gzip_static_module --with-http_random_index_module
-            --with-http_secure_link_module --with-http_slice_module
-            --with-http_stub_status_module --with-http_sub_module"
+            --with-http_secure_link_module --with-http_slice_module --with-http_ssl_module
+            --with-http_stub_status_module --with-http_sub_module --with-http_v2_module
+            --with-http_v3_module"
     elif [[ -z ${NGINX_BUILD_DIR:-} ]]; then
         # Where setup has left the headers.
         NGINX_SOURCE_DIR=$ROOT/build/nginx-$(nginx_version "$(nginx_binary)")

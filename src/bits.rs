@@ -12,15 +12,20 @@ mod c {
         pub fn ngx_http_rust_page_cache_header_only(r: *const ngx_http_request_t) -> u32;
         pub fn ngx_http_rust_page_cache_internal(r: *const ngx_http_request_t) -> u32;
         pub fn ngx_http_rust_page_cache_post_action(r: *const ngx_http_request_t) -> u32;
+        #[cfg(ngx_feature = "pcre")]
+        pub fn ngx_http_rust_page_cache_realloc_captures(r: *const ngx_http_request_t) -> u32;
+        pub fn ngx_http_rust_page_cache_uri_changes(r: *const ngx_http_request_t) -> u32;
         pub fn ngx_http_rust_page_cache_valid_unparsed_uri(r: *const ngx_http_request_t) -> u32;
         pub fn ngx_http_rust_page_cache_set_allow_ranges(r: *mut ngx_http_request_t, on: u32);
+        #[cfg(ngx_feature = "pcre")]
+        pub fn ngx_http_rust_page_cache_set_realloc_captures(r: *mut ngx_http_request_t, on: u32);
     }
 }
 
 macro_rules! bits {
-    ($($(#[$doc:meta])* $name:ident = $c:ident;)*) => {
+    ($($(#[$meta:meta])* $name:ident = $c:ident;)*) => {
         $(
-            $(#[$doc])*
+            $(#[$meta])*
             ///
             /// # Safety
             /// `r` must be live.
@@ -45,6 +50,9 @@ bits! {
     internal = ngx_http_rust_page_cache_internal;
     /// What nginx does after a request that has ended.
     post_action = ngx_http_rust_page_cache_post_action;
+    /// The captures are another request's too; a new match must not write over them.
+    #[cfg(ngx_feature = "pcre")]
+    realloc_captures = ngx_http_rust_page_cache_realloc_captures;
     /// `unparsed_uri` is still what the request is for.
     valid_unparsed_uri = ngx_http_rust_page_cache_valid_unparsed_uri;
 }
@@ -56,4 +64,23 @@ bits! {
 pub unsafe fn set_allow_ranges(r: *mut ngx_http_request_t, on: bool) {
     // SAFETY: the caller vouches for `r`.
     unsafe { c::ngx_http_rust_page_cache_set_allow_ranges(r, u32::from(on)) };
+}
+
+/// How often nginx may still send the request elsewhere; it counts down to 0, which is a 500.
+///
+/// # Safety
+/// `r` must be live.
+pub unsafe fn uri_changes(r: *const ngx_http_request_t) -> u32 {
+    // SAFETY: the caller vouches for `r`.
+    unsafe { c::ngx_http_rust_page_cache_uri_changes(r) }
+}
+
+/// Whether the captures are another request's too.
+///
+/// # Safety
+/// `r` must be live.
+#[cfg(ngx_feature = "pcre")]
+pub unsafe fn set_realloc_captures(r: *mut ngx_http_request_t, on: bool) {
+    // SAFETY: the caller vouches for `r`.
+    unsafe { c::ngx_http_rust_page_cache_set_realloc_captures(r, u32::from(on)) };
 }

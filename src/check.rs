@@ -1,10 +1,13 @@
 //! What can be said of the configuration only when all of it is known: whether fallbacks exist,
-//! and whether the store's servers have ports.
+//! whether pages can be public, and whether the store's servers have ports.
 
 use std::ffi::CStr;
+use std::rc::Rc;
 
 use ngx::ffi::*;
 use ngx::ngx_log_error;
+use page_cache::directive::Format;
+use page_cache::key::Recipe;
 
 use crate::conf::{LocConf, Setting};
 use crate::site::{Route, Site};
@@ -45,12 +48,19 @@ impl Problem {
 /// Called at postconfiguration, with the entries collected at merge.
 pub unsafe fn all(cf: *mut ngx_conf_t, entries: &[Entry]) -> Result<(), Problem> {
     let mut warned: Vec<*mut ngx_http_upstream_srv_conf_t> = Vec::new();
+    let mut seen: Vec<*const Site> = Vec::new();
     for entry in entries {
         // SAFETY: confs live in the configuration's pool.
         let conf = unsafe { &*entry.conf };
         let Setting::On(site) = &conf.setting else { continue };
         // SAFETY: as above.
         unsafe { check_fallback(conf, site, entry.server)? };
+        if !seen.contains(&Rc::as_ptr(site)) {
+            seen.push(Rc::as_ptr(site));
+            // SAFETY: `cf` is nginx's.
+            unsafe { check_form(cf, site) };
+        }
+        check_public_only(conf, site)?;
         if !warned.contains(&site.upstream) {
             warned.push(site.upstream);
             // SAFETY: the upstream module initialised its upstreams before postconfiguration.
@@ -58,6 +68,25 @@ pub unsafe fn all(cf: *mut ngx_conf_t, entries: &[Entry]) -> Result<(), Problem>
         }
     }
     Ok(())
+}
+
+/// Warns where pages that vary cannot be served.
+///
+/// # Safety
+/// As [`all`].
+unsafe fn check_form(cf: *mut ngx_conf_t, site: &Site) {
+    if site.recipe == Recipe::Django && site.form.is_none() {
+        // SAFETY: the caller vouches for `cf`.
+        let log = unsafe { (*cf).log };
+        ngx_log_error!(
+            NGX_LOG_WARN,
+            log,
+            "\"rust_page_cache\" directive: no \"django=\", pages that vary (on Cookie, \
+             Accept-Language and so on) are not served without it, write the release of Django that \
+             the site runs, such as django=5.2.19, in {}",
+            site.place.describe()
+        );
+    }
 }
 
 /// # Safety
@@ -99,6 +128,18 @@ unsafe fn check_fallback(
          add it, or a handler such as \"proxy_pass\" beside the directive, or write \
          \"fallback=@name\" or \"fallback=next\""
     ))
+}
+
+/// A bare body does not say for whom it was made: with `public_only` nothing would be served.
+fn check_public_only(conf: &LocConf, site: &Site) -> Result<(), Problem> {
+    if conf.public_only == 0 || site.format != Format::Body {
+        return Ok(());
+    }
+    let text = "\"rust_page_cache_public_only on\" holds for a \"rust_page_cache\" directive with \
+                \"format=body\" (the default of key=raw, prefix and md5), but a stored body has no \
+                Cache-Control to say \"public\", write \"rust_page_cache_public_only off\" beside \
+                the directive, or \"format=django\" if whole responses of Django are stored";
+    Err(Problem { text: text.to_owned(), place: site.place.describe() })
 }
 
 /// Whether a request of this location can end in `@django`: the location has no handler of its

@@ -1,11 +1,16 @@
 //! The configuration of a location, and how it is inherited.
 
+use std::cell::RefCell;
 use std::ptr;
 use std::rc::Rc;
 
 use ngx::ffi::*;
+use page_cache::lookup::Memory;
+use page_cache::page::GzipFlag;
+use page_cache::page::hidden::HiddenFields;
 use page_cache::policy::IgnorePatterns;
 
+use crate::set_header::SetHeader;
 use crate::site::Site;
 use crate::sys;
 
@@ -33,6 +38,8 @@ pub struct LocConf {
     /// Written in this very location (or in the one around this `if` or `limit_except`), rather
     /// than inherited.
     pub written_here: bool,
+    /// A named location, or an `if` in one.
+    pub named: bool,
     /// `rust_page_cache_bypass`: an array of complex values.
     pub bypass: *mut ngx_array_t,
     /// `rust_page_cache_ignore`
@@ -45,8 +52,14 @@ pub struct LocConf {
     pub max_size: usize,
     /// Per worker and server.
     pub connections: ngx_uint_t,
-    /// Bits of memcached's flags.
-    pub gzip_flag: ngx_uint_t,
+    /// `rust_page_cache_gzip_flag`
+    pub gzip_flag: Option<GzipFlag>,
+    /// `rust_page_cache_set_header`
+    pub set_headers: Option<Rc<Vec<SetHeader>>>,
+    /// `rust_page_cache_hide_header`
+    pub hide_headers: Option<Rc<HiddenFields>>,
+    /// `rust_page_cache_public_only`
+    pub public_only: ngx_flag_t,
     /// `rust_page_cache_etag`
     pub etag: ngx_flag_t,
     /// nginx's own configuration of the same location; set when merged.
@@ -57,6 +70,9 @@ pub struct LocConf {
     pub has_root: bool,
     /// The patterns of this level as written; compiled anew with each directive.
     pub patterns: Option<Vec<String>>,
+    /// What this worker remembers of the location. Not shared with others that inherit the
+    /// directive: they may read values by other limits and flags, and serve other sites.
+    pub memory: RefCell<Memory>,
 }
 
 impl Default for LocConf {
@@ -64,18 +80,23 @@ impl Default for LocConf {
         Self {
             setting: Setting::Unset,
             written_here: false,
+            named: false,
             bypass: ptr::without_provenance_mut(usize::MAX),
             ignore: None,
             connect_timeout: UNSET,
             timeout: UNSET,
             max_size: UNSET,
             connections: UNSET,
-            gzip_flag: UNSET,
+            gzip_flag: None,
+            set_headers: None,
+            hide_headers: None,
+            public_only: UNSET_FLAG,
             etag: UNSET_FLAG,
             core: ptr::null_mut(),
             around: ptr::null(),
             has_root: false,
             patterns: None,
+            memory: RefCell::default(),
         }
     }
 }
@@ -87,6 +108,11 @@ impl LocConf {
             Setting::On(site) => Some(site),
             Setting::Unset | Setting::Off => None,
         }
+    }
+
+    /// `rust_page_cache_set_header`, of this level or inherited.
+    pub fn set_headers(&self) -> &[SetHeader] {
+        self.set_headers.as_ref().map_or(&[], |headers| headers)
     }
 }
 
@@ -103,6 +129,7 @@ pub unsafe fn merge(prev: *mut LocConf, conf: *mut LocConf, core: *mut ngx_http_
         conf.setting = prev.setting.clone();
         conf.written_here = within && prev.written_here;
     }
+    conf.named = core_ref.named() != 0 || (within && prev.named);
     if within {
         conf.around = prev;
     }
@@ -127,10 +154,22 @@ pub unsafe fn merge(prev: *mut LocConf, conf: *mut LocConf, core: *mut ngx_http_
     conf.timeout = word(conf.timeout, prev.timeout, 250);
     conf.max_size = word(conf.max_size, prev.max_size, 8 << 20);
     conf.connections = word(conf.connections, prev.connections, 2);
-    conf.gzip_flag = word(conf.gzip_flag, prev.gzip_flag, 0);
-    if conf.etag == UNSET_FLAG {
-        conf.etag = if prev.etag == UNSET_FLAG { 1 } else { prev.etag };
+    conf.gzip_flag = conf.gzip_flag.or(prev.gzip_flag);
+    // As proxy_set_header: a level with any of its own inherits none.
+    if conf.set_headers.is_none() {
+        conf.set_headers = prev.set_headers.clone();
     }
+    // As proxy_hide_header: a level with fields of its own inherits none.
+    if conf.hide_headers.is_none() {
+        conf.hide_headers = prev.hide_headers.clone();
+    }
+    let flag = |own: ngx_flag_t, above: ngx_flag_t, default| match (own, above) {
+        (UNSET_FLAG, UNSET_FLAG) => default,
+        (UNSET_FLAG, above) => above,
+        (own, _) => own,
+    };
+    conf.public_only = flag(conf.public_only, prev.public_only, 0);
+    conf.etag = flag(conf.etag, prev.etag, 1);
 }
 
 #[cfg(ngx_feature = "pcre")]

@@ -12,9 +12,12 @@ use std::rc::Rc;
 use ngx::ffi::*;
 use ngx::ngx_conf_log_error;
 use page_cache::directive::{self, Directive};
+use page_cache::key::field::FieldName;
+use page_cache::page::GzipFlag;
 use page_cache::policy::IgnorePatterns;
 
 use crate::conf::{LocConf, Setting, UNSET};
+use crate::set_header::{SetHeader, Value};
 use crate::site;
 use crate::sys;
 
@@ -28,6 +31,7 @@ const EVERYWHERE: ngx_uint_t =
     (NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF | NGX_HTTP_LIF_CONF) as ngx_uint_t;
 const FLAG: ngx_uint_t = NGX_CONF_FLAG as ngx_uint_t;
 const ONE: ngx_uint_t = NGX_CONF_TAKE1 as ngx_uint_t;
+const TWO: ngx_uint_t = NGX_CONF_TAKE2 as ngx_uint_t;
 const MORE: ngx_uint_t = NGX_CONF_1MORE as ngx_uint_t;
 
 const fn command(
@@ -47,7 +51,7 @@ const fn command(
 }
 
 /// The table of directives.
-pub static mut COMMANDS: [ngx_command_t; 10] = [
+pub static mut COMMANDS: [ngx_command_t; 13] = [
     command(ngx::ngx_string!("rust_page_cache"), MORE, set_page_cache, 0),
     command(
         ngx::ngx_string!("rust_page_cache_bypass"),
@@ -85,6 +89,14 @@ pub static mut COMMANDS: [ngx_command_t; 10] = [
         ONE,
         set_gzip_flag,
         offset_of!(LocConf, gzip_flag),
+    ),
+    command(ngx::ngx_string!("rust_page_cache_set_header"), TWO, set_header, 0),
+    command(ngx::ngx_string!("rust_page_cache_hide_header"), ONE, set_hide_header, 0),
+    command(
+        ngx::ngx_string!("rust_page_cache_public_only"),
+        FLAG,
+        ngx_conf_set_flag_slot,
+        offset_of!(LocConf, public_only),
     ),
     command(
         ngx::ngx_string!("rust_page_cache_etag"),
@@ -187,6 +199,68 @@ unsafe extern "C" fn set_ignore(
     }
 }
 
+/// `rust_page_cache_set_header`
+unsafe extern "C" fn set_header(
+    cf: *mut ngx_conf_t,
+    _cmd: *mut ngx_command_t,
+    conf: *mut c_void,
+) -> *mut c_char {
+    // SAFETY: nginx calls a setter with its own `cf` and the conf that we created.
+    let (conf, words) = unsafe { (&mut *conf.cast::<LocConf>(), words(cf)) };
+    let &[field, value] = words.as_slice() else { return ERROR };
+    let name = match FieldName::parse(field) {
+        Ok(name) => name,
+        Err(why) => {
+            return refuse!(
+                cf,
+                "invalid field \"{}\" in \"rust_page_cache_set_header\" directive, {why}",
+                field.escape_ascii()
+            );
+        }
+    };
+    // Nobody shares them before they are merged.
+    let Some(known) = Rc::get_mut(conf.set_headers.get_or_insert_default()) else { return ERROR };
+    if known.iter().any(|header| header.name == name) {
+        return refuse!(
+            cf,
+            "duplicate field \"{}\" in \"rust_page_cache_set_header\" directive, it may stand once \
+             in a block",
+            field.escape_ascii()
+        );
+    }
+    if name.is_clients(value) {
+        known.push(SetHeader { name, value: Value::Client });
+        return OK;
+    }
+    // SAFETY: `cf` is nginx's.
+    match unsafe { site::compile_text(cf, value.to_vec()) } {
+        Ok(text) => {
+            known.push(SetHeader { name, value: Value::Text(text) });
+            OK
+        }
+        Err(()) => ERROR,
+    }
+}
+
+/// `rust_page_cache_hide_header`
+unsafe extern "C" fn set_hide_header(
+    cf: *mut ngx_conf_t,
+    _cmd: *mut ngx_command_t,
+    conf: *mut c_void,
+) -> *mut c_char {
+    // SAFETY: nginx calls a setter with its own `cf` and the conf that we created.
+    let (conf, words) = unsafe { (&mut *conf.cast::<LocConf>(), words(cf)) };
+    let word = words.first().copied().unwrap_or_default();
+    match Rc::make_mut(conf.hide_headers.get_or_insert_default()).push(word) {
+        Ok(()) => OK,
+        Err(why) => refuse!(
+            cf,
+            "invalid field \"{}\" in \"rust_page_cache_hide_header\" directive, {why}",
+            word.escape_ascii()
+        ),
+    }
+}
+
 /// The numeric slot at `cmd.offset`, if nothing was written to it yet.
 ///
 /// # Safety
@@ -202,10 +276,17 @@ unsafe fn slot<'a>(
     if *slot == UNSET {
         return Some(slot);
     }
-    // SAFETY: as above.
-    let name = unsafe { name_of(cmd) };
-    refuse!(cf, "\"{name}\" directive is duplicate, it may stand once in a block");
+    // SAFETY: the caller vouches for `cf` and `cmd`.
+    unsafe { refuse_duplicate(cf, cmd) };
     None
+}
+
+/// # Safety
+/// As [`slot`].
+unsafe fn refuse_duplicate(cf: *mut ngx_conf_t, cmd: *mut ngx_command_t) -> *mut c_char {
+    // SAFETY: the caller vouches for both.
+    let name = unsafe { name_of(cmd) };
+    refuse!(cf, "\"{name}\" directive is duplicate, it may stand once in a block")
 }
 
 /// The longest time that makes sense, in milliseconds: an hour.
@@ -278,8 +359,25 @@ unsafe extern "C" fn set_gzip_flag(
     cmd: *mut ngx_command_t,
     conf: *mut c_void,
 ) -> *mut c_char {
-    // SAFETY: as `set_time`.
-    unsafe { set_number(cf, cmd, conf, 0, u32::MAX as usize) }
+    // SAFETY: nginx calls a setter with its own `cf`, `cmd`, conf; TAKE1 ensures one word.
+    unsafe {
+        let slot = &raw mut (*conf.cast::<LocConf>()).gzip_flag;
+        if (*slot).is_some() {
+            return refuse_duplicate(cf, cmd);
+        }
+        let word = words(cf).first().copied().unwrap_or_default();
+        let Some(flag) = GzipFlag::parse(word) else {
+            return refuse!(
+                cf,
+                "invalid value \"{}\" in \"{}\" directive, it must be \"magic\" or the flag bits as a number from 0 to {}",
+                word.escape_ascii(),
+                name_of(cmd),
+                u32::MAX
+            );
+        };
+        *slot = Some(flag);
+    }
+    OK
 }
 
 /// # Safety

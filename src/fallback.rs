@@ -6,6 +6,7 @@ use crate::check::DEFAULT_FALLBACK;
 use crate::conf::LocConf;
 use crate::site::{Route, Site};
 use crate::sys::{self, code};
+use crate::trail::Trail;
 
 /// Where one request goes.
 #[derive(Clone, Copy)]
@@ -16,8 +17,8 @@ pub enum Destination {
     Named(ngx_str_t),
 }
 
-/// The route of a request, decided before it is looked up. `None`: it is not looked up at all,
-/// because its location merely inherits the directive and has no handler to fall back to.
+/// The route of a request, decided before it is looked up. `None`: it is not looked up at all, and
+/// goes on, because its location merely inherits the directive and has no handler to fall back to.
 ///
 /// # Safety
 /// `r` must be live, in the location of `conf`.
@@ -45,6 +46,7 @@ pub unsafe fn take(r: *mut ngx_http_request_t, to: Destination) -> ngx_int_t {
         Destination::Next => code::DECLINED,
         // SAFETY: as ngx_http_try_files_handler does; nginx compares the name and keeps nothing.
         Destination::Named(mut name) => unsafe {
+            Trail::fall_back(r);
             ngx_http_named_location(r, &raw mut name);
             ngx_http_finalize_request(r, code::DONE);
             code::DONE

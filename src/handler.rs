@@ -12,43 +12,51 @@ use page_cache::{Bypass, Failure, Outcome, policy};
 
 use crate::bits;
 use crate::conf::LocConf;
+use crate::evaluate;
 use crate::fallback;
 use crate::record::{Progress, Record};
 use crate::reserve;
 use crate::respond;
-use crate::site::{Site, Text};
-use crate::sys::{self, code};
+use crate::site::Site;
+use crate::sys::code;
+use crate::trail::{Arrival, Trail};
 use crate::view;
 
 /// The PRECONTENT handler.
 ///
 /// # Safety
-/// Called by nginx with a live request; again whenever a parked request is woken.
+/// Called by nginx with a live request; again whenever a parked request is woken, and in each later
+/// location that the request is sent to.
 pub unsafe extern "C" fn handle(r: *mut ngx_http_request_t) -> ngx_int_t {
     // SAFETY: `r` is live, and its location's conf is ours.
     unsafe {
+        Trail::let_pass(r);
+        let known = Record::find(r);
         // What nginx does after a request that has ended is none of the cache's business.
         if bits::post_action(r) {
-            if let Some(record) = Record::find(r) {
+            if let Some(record) = known {
                 (*record).abandon();
                 (*record).spend();
             }
             return code::DECLINED;
         }
-        if let Some(record) = Record::find(r) {
-            return match (*record).progress() {
-                Progress::Looking => code::AGAIN,
-                Progress::Decided => act(r, record),
-                Progress::Spent => code::DECLINED,
-            };
+        match known.map(|record| (record, (*record).progress())) {
+            Some((_, Progress::Looking)) => return code::AGAIN,
+            Some((record, Progress::Decided)) => return act(r, record),
+            Some((_, Progress::Spent)) | None => {}
         }
         let conf = LocConf::of(r);
         let Some(site) = (*conf).site() else { return code::DECLINED };
-        // An error page is none of the cache's business.
-        if (*r).err_status != 0 || bits::error_page(r) {
+        let arrival = if (*conf).named { Trail::arrival(r) } else { Arrival::Sent };
+        // Or two locations would hand it to each other.
+        if arrival == Arrival::Fallback {
             return code::DECLINED;
         }
         let Some(destination) = fallback::route(r, &*conf, site) else { return code::DECLINED };
+        let of_an_error = !(*conf).named && ((*r).err_status != 0 || bits::error_page(r));
+        if known.is_some() || of_an_error || arrival == Arrival::Refused {
+            return fallback::take(r, destination);
+        }
         let Some(record) = Record::create(r, conf) else { return fallback::take(r, destination) };
         let plan = if reserve::is_short() {
             Err(Failure::Memory.into())
@@ -80,12 +88,8 @@ unsafe fn prepare(
     unsafe {
         let view = view::of(r);
         policy::admit(&view)?;
-        if !conf.bypass.is_null() {
-            match ngx_http_test_predicates(r, conf.bypass) {
-                code::OK => {}
-                code::DECLINED => return Err(Bypass::Bypass.into()),
-                _ => return Err(Failure::Memory.into()),
-            }
+        if evaluate::any_set(r, conf.bypass)? {
+            return Err(Bypass::Bypass.into());
         }
         if let Some(patterns) = &conf.ignore {
             if patterns.matches(&key::full_path(view::target(r))?) {
@@ -96,7 +100,8 @@ unsafe fn prepare(
         let reading = Reading {
             format: site.format,
             max_size: conf.max_size,
-            gzip_flag: conf.gzip_flag as u32,
+            gzip_flag: conf.gzip_flag.unwrap_or_default(),
+            public_only: conf.public_only != 0,
         };
         plan(r, site, &view, reading)
     }
@@ -114,11 +119,12 @@ unsafe fn plan(
 ) -> Result<Plan, Outcome> {
     // SAFETY: as `handle`.
     unsafe {
-        let namespace = evaluate(r, &site.namespace)?;
-        let prefix = evaluate(r, &site.prefix)?;
-        let (lang, zone) = (evaluate(r, &site.lang)?, evaluate(r, &site.timezone)?);
+        let namespace = evaluate::text(r, &site.namespace)?;
+        let prefix = evaluate::text(r, &site.prefix)?;
+        let lang = evaluate::text(r, &site.lang)?;
+        let zone = evaluate::text(r, &site.timezone)?;
         let uri = match &site.uri {
-            Some(text) => Cow::Borrowed(evaluate(r, text)?),
+            Some(text) => Cow::Borrowed(evaluate::text(r, text)?),
             None => {
                 let host = view.host.unwrap_or_default();
                 site.recipe.usual_uri(view::scheme(r), host, view::target(r))?
@@ -126,24 +132,6 @@ unsafe fn plan(
         };
         let parts = KeyParts { namespace, prefix, uri: &uri, lang, timezone: zone };
         Ok(Plan::new(site.recipe, site.protocol, &parts, view.method, site.form, reading)?)
-    }
-}
-
-/// The value of a parameter for this request.
-///
-/// # Safety
-/// As [`handle`].
-unsafe fn evaluate(r: *mut ngx_http_request_t, text: &Text) -> Result<&[u8], Failure> {
-    match text {
-        Text::Literal(bytes) => Ok(bytes),
-        // SAFETY: the value was compiled by nginx; the result lives in the request's pool.
-        Text::Complex(value) => unsafe {
-            let mut result = ngx_str_t { len: 0, data: std::ptr::null_mut() };
-            if ngx_http_complex_value(r, *value, &raw mut result) != code::OK {
-                return Err(Failure::Memory);
-            }
-            Ok(sys::bytes(result))
-        },
     }
 }
 
@@ -172,27 +160,27 @@ unsafe fn park(r: *mut ngx_http_request_t, record: *mut Record) -> ngx_int_t {
 /// # Safety
 /// As [`handle`]; `record` is the request's and decided. Both may be gone afterwards.
 unsafe fn act(r: *mut ngx_http_request_t, record: *mut Record) -> ngx_int_t {
-    // SAFETY: as `handle`.
+    // SAFETY: as `handle`. Sending evaluates variables, which read the record, and may send the
+    // request elsewhere: nothing refers to the record meanwhile but to its page, and that stays.
     unsafe {
-        let record = &mut *record;
-        record.set_parked(false);
-        record.spend();
+        (*record).set_parked(false);
+        (*record).spend();
         (*r).read_event_handler = Some(ngx_http_block_reading);
-        let conf = record.conf();
+        let conf = (*record).conf();
         ngx_log_debug_mask!(
             DebugMask::Http,
             (*(*r).connection).log,
             "rust_page_cache: {} {} key \"{}\"",
-            record.outcome().map_or("", Outcome::status),
-            record.outcome().map_or("", Outcome::reason),
-            record.key().escape_ascii()
+            (*record).outcome().map_or("", Outcome::status),
+            (*record).outcome().map_or("", Outcome::reason),
+            (*record).key().escape_ascii()
         );
-        if let Some(page) = record.page() {
+        if let Some(page) = (*record).page() {
             if let Some(rc) = respond::send(r, page, &*conf) {
                 ngx_http_finalize_request(r, rc);
                 return code::DONE;
             }
-            record.cannot_be_served();
+            (*record).cannot_be_served();
         }
         match (*conf).site().and_then(|site| fallback::route(r, &*conf, site)) {
             Some(route) => fallback::take(r, route),

@@ -39,14 +39,19 @@ fn slot_of(name: &[u8]) -> Slot {
     found.map_or(Slot::None, |(_, slot)| slot)
 }
 
-/// Adds the stored fields to the response. The bytes are borrowed: they lie in the page, which
-/// lives in the request's pool. A stored Age gives way where `has_age` says that a newer one is
-/// known. `None` when memory is short.
+/// Adds the stored fields to the response, but for those that `is_hidden` names. The bytes are
+/// borrowed: they lie in the page, which lives in the request's pool. A stored Age gives way where
+/// `has_age` says that a newer one is known. `None` when memory is short.
 ///
 /// # Safety
 /// `r` must be live; `headers` must live in its pool.
-pub unsafe fn set(r: *mut ngx_http_request_t, headers: &[Header], has_age: bool) -> Option<()> {
-    for header in headers {
+pub unsafe fn set(
+    r: *mut ngx_http_request_t,
+    headers: &[Header],
+    is_hidden: impl Fn(&[u8]) -> bool,
+    has_age: bool,
+) -> Option<()> {
+    for header in headers.iter().filter(|header| !is_hidden(&header.name)) {
         let (name, value) = (sys::str_of(&header.name), sys::str_of(&header.value));
         // SAFETY: `r` is live; fields and their bytes live in its pool.
         unsafe {

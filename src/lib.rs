@@ -13,16 +13,19 @@
 //! What can be decided without nginx is decided in the `page-cache` crate; here are casts, calls
 //! and status codes. One file a concern: `directives`, `site`, `conf` and `check` read the
 //! configuration; `handler` runs a request, `view` shows it to the policy, `record` keeps what was
-//! decided for it; `store`, `server`, `connection`, `peer` and `ticket` talk to the stores;
-//! `respond`, `headers` and `fallback` end the matter; `variables` tell of it. `reserve` is the
-//! allocator.
+//! decided for it and `trail` which way it came; `evaluate`, `captures` and `set_header` say what
+//! variables give; `store`, `server`, `connection`, `peer` and `ticket` talk to the stores;
+//! `respond`, `headers` and `fallback` end the matter; `variables` tell of it. `reserve` is the allocator.
 
 mod bits;
+mod captures;
 mod check;
 mod conf;
 mod connection;
 mod directives;
+mod evaluate;
 mod fallback;
+mod fit;
 mod handler;
 mod headers;
 mod peer;
@@ -30,10 +33,12 @@ mod record;
 mod reserve;
 mod respond;
 mod server;
+mod set_header;
 mod site;
 mod store;
 mod sys;
 mod ticket;
+mod trail;
 mod variables;
 mod view;
 
@@ -118,7 +123,12 @@ unsafe fn main_conf<'a>(cf: *mut ngx_conf_t) -> &'a mut MainConf {
 /// Called by nginx while it reads the configuration.
 unsafe extern "C" fn preconfiguration(cf: *mut ngx_conf_t) -> ngx_int_t {
     // SAFETY: see above.
-    if unsafe { variables::add(cf) }.is_some() { code::OK } else { code::ERROR }
+    unsafe {
+        if !fit::is_built_for_this_nginx(cf) || variables::add(cf).is_none() {
+            return code::ERROR;
+        }
+    }
+    code::OK
 }
 
 /// # Safety
@@ -151,22 +161,50 @@ unsafe extern "C" fn postconfiguration(cf: *mut ngx_conf_t) -> ngx_int_t {
             return code::ERROR;
         }
         // Whoever does not use the directive does not pay for it.
-        if entries.is_empty() {
+        if entries.is_empty() || add_handlers(cf, entries).is_some() {
             return code::OK;
         }
+    }
+    code::ERROR
+}
+
+/// The handlers of the phases. `None` when memory is short.
+///
+/// # Safety
+/// As [`postconfiguration`].
+unsafe fn add_handlers(cf: *mut ngx_conf_t, entries: &[Entry]) -> Option<()> {
+    // SAFETY: the arrays are nginx's; confs live in the configuration's pool.
+    unsafe {
         let ctx = (*cf).ctx.cast::<ngx_http_conf_ctx_t>();
         let index = ngx_http_core_module.ctx_index;
         let core = (*(*ctx).main_conf.add(index)).cast::<ngx_http_core_main_conf_t>();
+        add_handler(core, ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE, handler::handle)?;
+        if entries.iter().any(|entry| (*entry.conf).named) {
+            add_handler(core, ngx_http_phases_NGX_HTTP_REWRITE_PHASE, trail::on_rewrite)?;
+            add_handler(core, ngx_http_phases_NGX_HTTP_PREACCESS_PHASE, trail::on_preaccess)?;
+        }
+    }
+    Some(())
+}
+
+/// # Safety
+/// `core` must be nginx's main configuration, at postconfiguration.
+unsafe fn add_handler(
+    core: *mut ngx_http_core_main_conf_t,
+    phase: ngx_http_phases,
+    handler: unsafe extern "C" fn(*mut ngx_http_request_t) -> ngx_int_t,
+) -> Option<()> {
+    // SAFETY: the caller vouches for `core`.
+    unsafe {
         let phases = &raw mut (*core).phases;
-        let phase = ngx_http_phases_NGX_HTTP_PRECONTENT_PHASE as usize;
-        let handlers = &raw mut (*phases)[phase].handlers;
+        let handlers = &raw mut (*phases)[phase as usize].handlers;
         let slot = ngx_array_push(handlers).cast::<ngx_http_handler_pt>();
         if slot.is_null() {
-            return code::ERROR;
+            return None;
         }
-        *slot = Some(handler::handle);
+        *slot = Some(handler);
     }
-    code::OK
+    Some(())
 }
 
 /// # Safety

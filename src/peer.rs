@@ -12,6 +12,7 @@ use std::ptr;
 use ngx::ffi::*;
 use page_cache::Failure;
 
+use crate::captures::Captures;
 use crate::store;
 use crate::sys::{self, code};
 
@@ -52,6 +53,8 @@ impl Peer {
             let upstream = store::upstream();
             upstream.write_bytes(0, 1);
             (*upstream).conf = store::upstream_conf();
+            // `hash $key` evaluates its key here.
+            let _captures = Captures::save(r)?;
             peer.borrowing(|_| init(r, us))
         };
         if ready == code::OK { Ok(peer) } else { Err(Failure::Memory) }
@@ -73,9 +76,14 @@ impl Peer {
         }
     }
 
-    /// Picks the next server. `Err(Failure::Down)`: nginx has none to give.
+    /// Picks the next server.
+    ///
+    /// # Errors
+    /// [`Failure::Down`] if nginx has none to give, [`Failure::Memory`] if memory is short.
     pub fn pick(&mut self) -> Result<(), Failure> {
         self.give_back(Verdict::Fine);
+        // SAFETY: `r` outlives us. A balancing method may evaluate what it goes by here.
+        let _captures = unsafe { Captures::save(self.r)? };
         // SAFETY: `peer.init` set `get`.
         let picked = self.borrowing(|pc| unsafe {
             let picked = match (*pc).get {

@@ -20,8 +20,9 @@ use smallvec::SmallVec;
 use crate::conf::LocConf;
 use crate::peer::Peer;
 use crate::server::Server;
+use crate::set_header::Values;
 use crate::site::Site;
-use crate::store;
+use crate::store::{self, Hint};
 use crate::sys;
 
 /// How far a request has come.
@@ -31,7 +32,7 @@ pub enum Progress {
     Looking,
     /// Decided, and not acted upon yet.
     Decided,
-    /// Decided and acted upon: every later pass of the request declines.
+    /// Decided and acted upon: no later pass of the request looks anything up.
     Spent,
 }
 
@@ -58,6 +59,8 @@ pub struct Record {
     parked: bool,
     event: ngx_event_t,
     lookup: Option<Lookup>,
+    /// Of `rust_page_cache_set_header`.
+    values: Values,
     asks: SmallVec<[Ask; 2]>,
     /// Which of the keys is shown: the one that answered, else the last one asked for.
     shown: Option<usize>,
@@ -93,6 +96,7 @@ impl Record {
                 parked: false,
                 event: mem::zeroed(),
                 lookup: None,
+                values: Values::default(),
                 asks: SmallVec::new(),
                 shown: None,
                 server: ptr::null(),
@@ -236,13 +240,41 @@ impl Record {
     fn explain(&self, refusal: Refusal) {
         match refusal {
             Refusal::Failure(why) => self.complain(why),
-            Refusal::Miss(Miss::Pickled) if store::may_hint() => self.log(
+            Refusal::Miss(Miss::Pickled) if store::may_hint(Hint::Pickled) => self.log(
                 NGX_LOG_ERR,
                 "holds a pickled object, which is not a body; if Django's cache middleware stores \
                  the pages, write format=django (said once)",
             ),
+            Refusal::Miss(Miss::Flags) if store::may_hint(Hint::Flags) => {
+                let hint = self.lookup.as_ref().and_then(Lookup::flags_hint).unwrap_or_default();
+                self.log(NGX_LOG_ERR, &format!("has memcached flags {hint} (said once)"));
+            }
             Refusal::Miss(_) => {}
         }
+    }
+
+    /// Logs what would make a page of this miss, once in a while.
+    fn give_hint(&self) {
+        let Some(hint) = self.lookup.as_ref().and_then(Lookup::hint) else { return };
+        // SAFETY: the configuration outlives its requests, and a record's request is live.
+        let (conf, log) = unsafe { (&*self.conf, (*(*self.r).connection).log) };
+        let may = conf.memory.try_borrow_mut().is_ok_and(|mut m| m.may_say(hint, sys::now()));
+        if !may {
+            return;
+        }
+        let place = conf.site().map(|site| site.place.describe()).unwrap_or_default();
+        // The first thing that is asked for.
+        let Some(list) = self.asks.first() else { return };
+        // SAFETY: servers live as long as the worker.
+        let store = unsafe { list.server.as_ref() }.map_or(&b""[..], Server::name);
+        ngx_log_error!(
+            NGX_LOG_ERR,
+            log,
+            "rust_page_cache: {hint} (directive in {place}, header list \"{}\" at {}; a worker says \
+             this once for a location)",
+            list.key.as_bytes().escape_ascii(),
+            store.escape_ascii()
+        );
     }
 
     fn complain(&self, why: Failure) {
@@ -261,7 +293,7 @@ impl Record {
     fn undecodable(&self) {
         let Some(more) = store::may_complain() else { return };
         let what = match self.lookup.as_ref().and_then(Lookup::error) {
-            Some(error) => format!("cannot be decoded, {} at byte {}{more}", error.what, error.at),
+            Some(error) => format!("cannot be decoded, {error}{more}"),
             None => format!("cannot be decoded{more}"),
         };
         self.log(NGX_LOG_ERR, &what);

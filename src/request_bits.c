@@ -22,6 +22,10 @@ READ(error_page)
 READ(header_only)
 READ(internal)
 READ(post_action)
+#if (NGX_PCRE)
+READ(realloc_captures)
+#endif
+READ(uri_changes)
 READ(valid_unparsed_uri)
 
 __attribute__((visibility("hidden")))
@@ -29,3 +33,11 @@ void ngx_http_rust_page_cache_set_allow_ranges(ngx_http_request_t *r, unsigned o
 {
     r->allow_ranges = on ? 1 : 0;
 }
+
+#if (NGX_PCRE)
+__attribute__((visibility("hidden")))
+void ngx_http_rust_page_cache_set_realloc_captures(ngx_http_request_t *r, unsigned on)
+{
+    r->realloc_captures = on ? 1 : 0;
+}
+#endif

@@ -35,7 +35,13 @@ pub unsafe fn send(r: *mut ngx_http_request_t, page: &Page, conf: &LocConf) -> O
         }
         (*r).write_event_handler = Some(ngx_http_request_empty_handler);
         let rc = ngx_http_send_header(r);
-        if rc == code::ERROR || rc > code::OK || bits::header_only(r) {
+        if rc > code::OK {
+            // A filter wants an error page in place of the page (416 of the range filter; a 412
+            // has been sent by now): nothing of the stored header is true of that.
+            before.restore_for_error(r);
+            return Some(rc);
+        }
+        if rc == code::ERROR || bits::header_only(r) {
             return Some(rc);
         }
         Some(send_body(r, page.body.as_slice()))
@@ -73,6 +79,25 @@ impl HeadersBefore {
             bits::set_allow_ranges(r, false);
         }
     }
+
+    /// The same, but for a Content-Range, which tells the length of the page in a 416
+    /// (RFC 9110, section 15.5.17).
+    ///
+    /// # Safety
+    /// As `restore`.
+    unsafe fn restore_for_error(self, r: *mut ngx_http_request_t) {
+        // SAFETY: as `restore`; the field and its value live in the request's pool.
+        unsafe {
+            let range =
+                (*r).headers_out.content_range.as_ref().map(|field| (field.key, field.value));
+            self.restore(r);
+            if let Some((name, value)) = range {
+                if let Some(field) = headers::push(r, name, value) {
+                    (*r).headers_out.content_range = field;
+                }
+            }
+        }
+    }
 }
 
 /// Fills `headers_out`. `None` when memory is short; nothing has been sent then.
@@ -92,8 +117,11 @@ unsafe fn set_headers(r: *mut ngx_http_request_t, page: &Page, conf: &LocConf) -
             let line = [page.status.to_string().as_bytes(), b" ", reason].concat();
             (*r).headers_out.status_line = sys::copy_to_pool((*r).pool, &line)?;
         }
+        let is_hidden =
+            |name: &[u8]| conf.hide_headers.as_ref().is_some_and(|hidden| hidden.contains(name));
+        // Cache-Control and Expires tell the age, hidden or not.
         let age = age::age(page, ngx_time() as i64);
-        headers::set(r, &page.headers, age.is_some())?;
+        headers::set(r, &page.headers, is_hidden, age.is_some())?;
         // A stored response without a Content-Type was sent without one by the application.
         let is_body = conf.site().is_some_and(|site| site.format == Format::Body);
         if is_body && ngx_http_set_content_type(r) != code::OK {
@@ -103,12 +131,14 @@ unsafe fn set_headers(r: *mut ngx_http_request_t, page: &Page, conf: &LocConf) -
             let (name, value) = (sys::str_of(b"Content-Encoding"), sys::str_of(b"gzip"));
             (*r).headers_out.content_encoding = headers::push(r, name, value)?;
         }
-        if let Some(age) = age {
+        if let Some(age) = age.filter(|_| !is_hidden(b"age")) {
             let age = sys::copy_to_pool((*r).pool, age.to_string().as_bytes())?;
             headers::push(r, sys::str_of(b"Age"), age)?;
         }
         let is_ok = u32::from(page.status) == NGX_HTTP_OK;
-        if conf.etag != 0 && is_ok && (*r).headers_out.etag.is_null() {
+        if is_sent_as_an_error(r, page) {
+            forget_validators(r);
+        } else if conf.etag != 0 && is_ok && (*r).headers_out.etag.is_null() {
             let tag = store::etag(&page.body);
             let tag = sys::copy_to_pool((*r).pool, &tag)?;
             (*r).headers_out.etag = headers::push(r, sys::str_of(b"ETag"), tag)?;
@@ -120,6 +150,37 @@ unsafe fn set_headers(r: *mut ngx_http_request_t, page: &Page, conf: &LocConf) -
             (*r).headers_in.if_unmodified_since = ptr::null_mut();
         }
         Some(())
+    }
+}
+
+/// Whether nginx will send the status of the error that led here (`error_page 502 @old_copy;`)
+/// instead of the page's (`ngx_http_send_header`).
+///
+/// # Safety
+/// As [`send`].
+unsafe fn is_sent_as_an_error(r: *mut ngx_http_request_t, page: &Page) -> bool {
+    // SAFETY: as `send`.
+    let error = unsafe { (*r).err_status };
+    error != 0 && error != ngx_uint_t::from(page.status)
+}
+
+/// Takes back ETag and Last-Modified: they are those of the page with its own status. A client that
+/// keeps the error under them would take a later 304 for word that it still stands (RFC 9111,
+/// section 4.3.4).
+///
+/// # Safety
+/// As [`send`].
+unsafe fn forget_validators(r: *mut ngx_http_request_t) {
+    // SAFETY: as `send`; fields in the slots are in the list.
+    unsafe {
+        let out = &raw mut (*r).headers_out;
+        (*out).last_modified_time = -1;
+        for slot in [&raw mut (*out).etag, &raw mut (*out).last_modified] {
+            let field = mem::replace(&mut *slot, ptr::null_mut());
+            if !field.is_null() {
+                (*field).hash = 0;
+            }
+        }
     }
 }
 

@@ -1,13 +1,11 @@
 //! One `rust_page_cache STORE ...`, compiled for the request path.
 
-use std::cell::RefCell;
 use std::rc::Rc;
 
 use ngx::ffi::*;
 use page_cache::directive::{Address, Fallback, Format, Spec};
 use page_cache::key::Recipe;
 use page_cache::key::vary::VaryForm;
-use page_cache::lookup::Memory;
 use page_cache::pipeline::Handshake;
 use page_cache::wire::Protocol;
 
@@ -51,10 +49,8 @@ pub struct Site {
     pub lang: Text,
     /// `timezone=`
     pub timezone: Text,
-    /// The form of the Vary digest by `django=`; to be found out if there is none.
+    /// The form of the Vary digest (`django=`); without it pages that vary are not looked up.
     pub form: Option<VaryForm>,
-    /// What this worker remembers of the site.
-    pub memory: RefCell<Memory>,
     /// `fallback=`
     pub fallback: Option<Route>,
     /// What the store speaks.
@@ -106,8 +102,7 @@ pub unsafe fn compile(cf: *mut ngx_conf_t, spec: Spec) -> Result<Site, ()> {
             uri: spec.uri.map(|uri| compile_text(cf, uri)).transpose()?,
             lang,
             timezone: zone,
-            form: spec.django.map(VaryForm::for_version),
-            memory: RefCell::default(),
+            form: spec.django,
             fallback: spec.fallback.map(|fallback| match fallback {
                 Fallback::Next => Route::Next,
                 Fallback::Named(name) => Route::Named([b"@".as_slice(), &name].concat()),
@@ -199,9 +194,11 @@ unsafe fn upstreams<'a>(cf: *mut ngx_conf_t) -> &'a [*mut ngx_http_upstream_srv_
     }
 }
 
+/// Compiles a parameter that may hold variables. An error has been logged.
+///
 /// # Safety
 /// `cf` must be nginx's, inside a setter.
-unsafe fn compile_text(cf: *mut ngx_conf_t, text: Vec<u8>) -> Result<Text, ()> {
+pub unsafe fn compile_text(cf: *mut ngx_conf_t, text: Vec<u8>) -> Result<Text, ()> {
     if !text.contains(&b'$') {
         return Ok(Text::Literal(text));
     }

@@ -30,7 +30,8 @@ struct Worker {
     tags: Tags,
     complaints: Option<LogLimit>,
     /// The hint about pickled values was logged.
-    hinted: bool,
+    /// Bits of [`Hint`].
+    hinted: u8,
 }
 
 static mut WORKER: Worker = Worker::new();
@@ -43,7 +44,7 @@ impl Worker {
             scratch: Vec::new(),
             tags: Tags::new(),
             complaints: None,
-            hinted: false,
+            hinted: 0,
         }
     }
 }
@@ -166,10 +167,23 @@ pub fn may_complain() -> Option<String> {
     }
 }
 
-/// Whether the hint about pickled values is due: once in a worker's life.
-pub fn may_hint() -> bool {
+/// What is worth a word of advice in the log.
+#[derive(Clone, Copy, Debug)]
+pub enum Hint {
+    /// A pickled value where a body was expected.
+    Pickled = 1,
+    /// Flags of memcached that are not known.
+    Flags = 2,
+}
+
+/// Whether a hint is due: each once in a worker's life.
+pub fn may_hint(hint: Hint) -> bool {
     // SAFETY: as `take_scratch`.
-    unsafe { !mem::replace(&mut (*worker()).hinted, true) }
+    unsafe {
+        let known = (*worker()).hinted;
+        (*worker()).hinted = known | hint as u8;
+        known & hint as u8 == 0
+    }
 }
 
 /// Closes everything: the worker exits.

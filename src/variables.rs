@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use ngx::ffi::*;
+use page_cache::key;
 
 use crate::record::Record;
 use crate::sys::{self, code};
@@ -26,6 +27,9 @@ const OF_THE_RECORD: [(&str, usize); 5] = [
 /// The name of the variable that holds Django's `get_full_path()`.
 const FULL_PATH: &str = "rust_page_cache_full_path";
 
+/// The name of the variable that holds the Host field.
+const HOST: &str = "rust_page_cache_host";
+
 /// Announces the variables to nginx. `None` when memory is short.
 ///
 /// # Safety
@@ -36,7 +40,10 @@ pub unsafe fn add(cf: *mut ngx_conf_t) -> Option<()> {
         unsafe { add_one(cf, name, Some(of_the_record), which)? };
     }
     // SAFETY: `cf` is valid.
-    unsafe { add_one(cf, FULL_PATH, Some(full_path), 0) }
+    unsafe {
+        add_one(cf, FULL_PATH, Some(full_path), 0)?;
+        add_one(cf, HOST, Some(host), 0)
+    }
 }
 
 /// # Safety
@@ -79,7 +86,7 @@ fn text_of(record: &Record, which: usize) -> Cow<'_, [u8]> {
     match which {
         STATUS => record.outcome().map_or("", |o| o.status()).as_bytes().into(),
         REASON => record.outcome().map_or("", |o| o.reason()).as_bytes().into(),
-        KEY => record.key().into(),
+        KEY => key::shown(record.key()).unwrap_or_default(),
         STORE => record.store().into(),
         _ => record
             .elapsed_ms()
@@ -98,11 +105,23 @@ unsafe extern "C" fn full_path(
 ) -> ngx_int_t {
     // SAFETY: `r` is live while its variables are evaluated.
     unsafe {
-        match page_cache::key::full_path(view::target(r)) {
+        match key::full_path(view::target(r)) {
             Ok(path) => fill(r, v, &path),
             Err(_) => code::ERROR,
         }
     }
+}
+
+/// # Safety
+/// Called by nginx with a live request and a value to fill.
+unsafe extern "C" fn host(
+    r: *mut ngx_http_request_t,
+    v: *mut ngx_http_variable_value_t,
+    _data: usize,
+) -> ngx_int_t {
+    // SAFETY: `r` is live while its variables are evaluated; its header outlives the value.
+    unsafe { set(v, sys::str_of(view::host(r).unwrap_or_default())) }
+    code::OK
 }
 
 /// # Safety
@@ -115,11 +134,20 @@ unsafe fn fill(
     // SAFETY: the caller vouches for both pointers.
     unsafe {
         let Some(copy) = sys::copy_to_pool((*r).pool, text) else { return code::ERROR };
+        set(v, copy);
+    }
+    code::OK
+}
+
+/// # Safety
+/// `v` must point to a value of nginx's, and `text` to bytes that outlive it.
+unsafe fn set(v: *mut ngx_http_variable_value_t, text: ngx_str_t) {
+    // SAFETY: the caller vouches for the pointer.
+    unsafe {
         (*v).set_valid(1);
         (*v).set_no_cacheable(0);
         (*v).set_not_found(0);
-        (*v).set_len(copy.len as u32);
-        (*v).data = copy.data;
+        (*v).set_len(text.len as u32);
+        (*v).data = text.data;
     }
-    code::OK
 }

@@ -1,10 +1,12 @@
 //! An nginx request, seen as the policy sees it.
 
 use ngx::ffi::*;
-use page_cache::key::vary::RequestHeaders;
+use page_cache::Failure;
+use page_cache::key::vary::{RequestHeaders, Set};
 use page_cache::request::{Method, Rank, RequestView, Target};
 
 use crate::bits;
+use crate::set_header::{self, SetHeader, Values};
 use crate::sys;
 
 /// The request's target: raw, as long as nginx has not rewritten it.
@@ -107,22 +109,31 @@ unsafe fn is_encrypted(_c: *mut ngx_connection_t) -> bool {
     false
 }
 
-/// The header fields of a live request.
-pub struct Fields(*mut ngx_http_request_t);
+/// The header fields of a live request, and what the configuration says of them.
+pub struct Fields<'a> {
+    r: *mut ngx_http_request_t,
+    set: &'a [SetHeader],
+    values: *mut Values,
+}
 
-impl Fields {
+impl<'a> Fields<'a> {
     /// # Safety
-    /// `r` must outlive the value.
-    pub unsafe fn of(r: *mut ngx_http_request_t) -> Self {
-        Self(r)
+    /// `r` and its record must outlive the value, `values` be the record's for `set`, and no
+    /// reference to the record, nor into it, be held while the value is used.
+    pub unsafe fn of(
+        r: *mut ngx_http_request_t,
+        set: &'a [SetHeader],
+        values: *mut Values,
+    ) -> Self {
+        Self { r, set, values }
     }
 }
 
-impl RequestHeaders for Fields {
+impl RequestHeaders for Fields<'_> {
     fn for_each(&self, field: &mut dyn FnMut(&[u8], &[u8])) {
         // SAFETY: `of` demands a live request; a list's parts hold `nelts` elements each.
         unsafe {
-            let mut part: *const ngx_list_part_t = &raw const (*self.0).headers_in.headers.part;
+            let mut part: *const ngx_list_part_t = &raw const (*self.r).headers_in.headers.part;
             while !part.is_null() {
                 let elements = (*part).elts.cast::<ngx_table_elt_t>();
                 for i in 0..(*part).nelts {
@@ -133,20 +144,27 @@ impl RequestHeaders for Fields {
             }
         }
     }
+
+    fn set(&self, name: &[u8]) -> Result<Option<Set<'_>>, Failure> {
+        // SAFETY: `of` demands all of this.
+        unsafe { set_header::value(self.set, name, self.r, self.values) }
+    }
 }
 
 /// The Host field as it came; over HTTP/3 `:authority` stands for it.
 ///
 /// # Safety
 /// `r` must be live for `'a`.
-unsafe fn host<'a>(r: *mut ngx_http_request_t) -> Option<&'a [u8]> {
+pub unsafe fn host<'a>(r: *mut ngx_http_request_t) -> Option<&'a [u8]> {
     // SAFETY: `r` is live; both pointers delimit one piece of a header buffer.
     unsafe {
         let field = (*r).headers_in.host;
         if !field.is_null() {
             return Some(sys::bytes((*field).value));
         }
-        let (start, end) = ((*r).host_start, (*r).host_end);
+        // nginx does not copy them to subrequests.
+        let main = (*r).main;
+        let (start, end) = ((*main).host_start, (*main).host_end);
         if (*r).http_version > NGX_HTTP_VERSION_20 as ngx_uint_t && !start.is_null() && end > start
         {
             let len = end.offset_from(start) as usize;

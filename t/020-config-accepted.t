@@ -21,6 +21,7 @@ my @directives = (
     'rust_page_cache memcached://unix:/run/memcached.sock key=raw',
     'rust_page_cache memcached://pages key=raw',
     'rust_page_cache redis://127.0.0.1 key=raw',
+    'rust_page_cache valkey://user:sec%40ret@127.0.0.1:6380/15 key=raw',
     'rust_page_cache redis://127.0.0.1:6380/15 key=raw',
     'rust_page_cache redis://:secret@127.0.0.1 key=raw',
     'rust_page_cache redis://user:sec%40ret@[::1]:6380/1 key=raw',
@@ -38,6 +39,9 @@ my @directives = (
     'rust_page_cache memcached://pages key=md5 "prefix=a b" "uri=$uri$is_args$args"',
     'rust_page_cache memcached://pages key=raw prefix=a=b',
     'rust_page_cache off',
+    'rust_page_cache memcached://pages django=5.2.19 lang=de timezone=Europe/Berlin',
+    'rust_page_cache memcached://pages django=4.2',
+    'rust_page_cache memcached://pages django=netstring-absent',
 
     # The old recipes, word for word.
     'rust_page_cache memcached://127.0.0.1:11211 key=prefix prefix=/your-site-name namespace=:1:',
@@ -55,7 +59,13 @@ my @directives = (
     'rust_page_cache_max_size 512k',
     'rust_page_cache_connections 4',
     'rust_page_cache_gzip_flag 2',
+    'rust_page_cache_hide_header X-Powered-By',
+    'rust_page_cache_hide_header X-A; rust_page_cache_hide_header x-a',
+    'rust_page_cache_public_only on',
+    'rust_page_cache_gzip_flag magic',
     'rust_page_cache_etag off',
+    'rust_page_cache_set_header X-Country $host; rust_page_cache_set_header Accept-Encoding ""',
+    'rust_page_cache_set_header Host $http_host; rust_page_cache_set_header Connection ""',
 );
 
 my $upstream = 'upstream pages { server 127.0.0.1:11211; server 127.0.0.1:11212 backup; }';

@@ -18,7 +18,7 @@ use RustPageCache::Site qw(comparable_fields parameters);
 
 my @records = map { fixture(s{.*/}{}r) } sort glob "$FindBin::Bin/fixtures/django-core.*.jsonl";
 my %version = map { $_->{django} => 1 } @records;
-my $site    = RustPageCache::Site->start(versions => ['auto', sort keys %version]);
+my $site    = RustPageCache::Site->start(versions => [sort keys %version]);
 
 # The header entry and the page of one request are two records.
 my %header = map { $_->{group} => $_ } grep { $_->{scheme} eq 'django-core-header' } @records;
@@ -33,29 +33,26 @@ my %seen;
 for my $page (grep { $_->{scheme} eq 'django-core-page' } @records) {
     my $header = $header{$page->{group}};
     next if !$header || !$page->{expect}{formula_ok} || !$header->{expect}{formula_ok};
-    # auto knows what a release would be told.
-    check($page, $header, $_) for $page->{django}, 'auto';
+    check($page, $header);
 }
-cmp_ok $seen{HIT} // 0, '>', 100, 'enough of the records are pages to be served';
+cmp_ok $seen{HIT} // 0, '>', 90, 'enough of the records are pages to be served';
 cmp_ok $seen{$_} // 0, '>', 0, "some record is a case of: $_" for 'MISS set-cookie', 'ERROR undecodable';
 
 $site->nginx_process->finish;
 
-sub check ($page, $header, $version) {
-    my $kind = $page->{backend}{kind};
+sub check ($page, $header) {
+    my $kind    = $page->{backend}{kind};
+    my $version = $page->{django};
     flush_stores();
     $site->put($kind, $header->{expect});
     my $key       = $site->put($kind, $page->{expect});
     my %parameter = parameters($page, $key);
-    my $ask       = sub { $site->ask($version, $kind, $page->{request}, %parameter) };
-    my $response  = $ask->();
-    my $name      = "$page->{id} ($version)";
+    my $response  = $site->ask($version, $kind, $page->{request}, %parameter);
+    my $name      = $page->{id};
     my $outcome   = outcome($page);
     $seen{$outcome}++;
 
-    my $outcome_ok = $outcome eq 'either' ? qr/^(?:HIT|ERROR undecodable)$/ : qr/^\Q$outcome\E$/;
-    # auto may ask for the forms that it does not remember once a second only.
-    wait_until(sub { ($response = $ask->())->cache =~ $outcome_ok }, 3) if $version eq 'auto';
+    my $outcome_ok = qr/^\Q$outcome\E$/;
     like $response->cache, $outcome_ok, "$name: $outcome" or return;
     if ($response->cache ne 'HIT') {
         is $response->body, 'fallback', "$name: the fallback answers" if $page->{request}{method} eq 'GET';
@@ -104,11 +101,13 @@ sub outcome ($page) {
         my $field = lc($name =~ s/^HTTP_//r =~ s/_/-/gr);
         return 'MISS vary' if 1 < grep { lc $_->[0] eq $field } @{$request->{headers}};
     }
-    return 'ERROR undecodable' if grep { !/^HTTP_[A-Z0-9_!#\$%&'+.^`|~-]+$/ } @$list;
-    # An object in an attribute that no answer needs may be read past.
-    return 'either' if ($expect->{safe_decoder_refuses} // '') =~ /^(?:global|opcode)/;
-    return 'ERROR undecodable' if defined $expect->{safe_decoder_refuses};
-    return 'MISS set-cookie' if @{$expect->{response}{cookies} // []};
+    # Empty names, and those with blanks, are Django's.
+    return 'ERROR undecodable' if grep { !/^HTTP_[A-Z0-9_!#\$%&'+.^`|~ -]*$/ } @$list;
+    # The records' own reader refuses more: here attributes of any class are read past. Not so a
+    # class of the site's own without a status, what has to be closed, and other serializers.
+    return 'ERROR undecodable'
+        if ($expect->{safe_decoder_refuses} // '') =~ /^(?:global (?:seedsite|builtins\.getattr)|no PROTO)/;
+    return 'MISS set-cookie' if @{($expect->{response} // {})->{cookies} // []};
     return 'HIT';
 }
 

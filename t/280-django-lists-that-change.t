@@ -53,13 +53,13 @@ for my $turn (1 .. 3) {
     is ask(Cookie => 'a=1')->body, "for a=1\n", "$turn: to each his own";
     is ask(Cookie => 'a=2')->body, "for a=2\n", "$turn: and to the other";
 
-    list('HTTP_X_A', 'HTTP_COOKIE');
-    is ask(Cookie => 'a=1', 'X-A' => '1')->cache, 'MISS absent', "$turn: one more header";
+    list('HTTP_HX_TARGET', 'HTTP_COOKIE');
+    is ask(Cookie => 'a=1', 'HX-Target' => '1')->cache, 'MISS absent', "$turn: one more header";
     page("both\n", '1', 'a=1');
-    is ask(Cookie => 'a=1', 'X-A' => '1')->body, "both\n", "$turn: a page for both";
+    is ask(Cookie => 'a=1', 'HX-Target' => '1')->body, "both\n", "$turn: a page for both";
     # The order of the list is part of the key.
-    list('HTTP_COOKIE', 'HTTP_X_A');
-    is ask(Cookie => 'a=1', 'X-A' => '1')->cache, 'MISS absent', "$turn: the other way round";
+    list('HTTP_COOKIE', 'HTTP_HX_TARGET');
+    is ask(Cookie => 'a=1', 'HX-Target' => '1')->cache, 'MISS absent', "$turn: the other way round";
 
     list();
     is ask(Cookie => 'a=1')->body, "for everybody\n", "$turn: back again";

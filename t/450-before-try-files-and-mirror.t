@@ -66,6 +66,60 @@ mirrored /page
 
 
 
+=== beside a named fallback mirror runs neither for a hit nor for a miss
+--- config
+    location / {
+        rust_page_cache $TEST_NGINX_MEMCACHED key=raw fallback=@django;
+        mirror /mirrored;
+    }
+    location = /mirrored {
+        internal;
+        rust_page_cache off;
+        access_log $TEST_NGINX_SERVER_ROOT/logs/access.log mirrored;
+        log_subrequest on;
+        proxy_pass http://127.0.0.1:$TEST_NGINX_APP_PORT;
+    }
+--- http_config
+    log_format mirrored 'mirrored $request_uri';
+--- memcached
+/stored = stored\n
+--- request eval
+['GET /stored', 'GET /page']
+--- cache eval
+['HIT', 'MISS absent']
+--- response_body eval
+["stored\n", "app GET /page\n"]
+--- no_access_log
+mirrored /stored
+mirrored /page
+
+
+
+=== in the fallback it runs for misses
+--- config
+    location / {
+        rust_page_cache $TEST_NGINX_MEMCACHED key=raw;
+    }
+    location @django {
+        mirror /mirrored;
+        proxy_pass http://127.0.0.1:$TEST_NGINX_APP_PORT;
+    }
+    location = /mirrored {
+        internal;
+        access_log $TEST_NGINX_SERVER_ROOT/logs/access.log mirrored;
+        log_subrequest on;
+        proxy_pass http://127.0.0.1:$TEST_NGINX_APP_PORT;
+    }
+--- http_config
+    log_format mirrored 'mirrored $request_uri';
+--- request
+GET /page
+--- cache: MISS absent
+--- access_log
+mirrored /page
+
+
+
 === a stored page goes before a file
 --- config
     location / {

@@ -211,3 +211,29 @@ a=1
 --- error_code: 403
 --- may_error
 access forbidden by rule
+
+
+
+=== in the fallback it is for misses only
+--- config
+    location / {
+        rust_page_cache $TEST_NGINX_MEMCACHED key=raw;
+    }
+    location @django {
+        auth_basic "closed";
+        auth_basic_user_file $TEST_NGINX_SERVER_ROOT/html/passwords;
+        proxy_pass http://127.0.0.1:$TEST_NGINX_APP_PORT;
+    }
+--- user_files
+>>> passwords
+user:{PLAIN}secret
+--- memcached
+/stored = stored\n
+--- request eval
+['GET /stored', 'GET /page']
+--- error_code eval
+[200, 401]
+--- cache eval
+['HIT', 'MISS absent']
+--- response_body_like eval
+['^stored', '401 Authorization Required']

@@ -1,4 +1,4 @@
-# Nothing is looked up while an error page is served.
+# Nothing is looked up while an error page is served, but by a named location that says so itself.
 
 use v5.32;
 use warnings;
@@ -86,8 +86,9 @@ app GET /sorry
 /page = stored\n
 --- request
 GET /page
+--- cache: HIT
 --- response_body
-app GET /page
+stored
 
 
 

@@ -1,4 +1,4 @@
-# A request is decided once: every later pass declines.
+# A request is decided once: no later pass looks it up.
 
 use v5.32;
 use warnings;

@@ -16,6 +16,7 @@ use RustPageCache::Django qw(pickled_bytes pickled_str);
 my $page = "stored page\n" x 1000;
 my $whole = compress($page);
 memcached->set('zlib',      $whole, 8);
+memcached->set('text',      $whole, 8 | 16);
 memcached->set('high-bits', $whole, 8 | 64);
 memcached->set('pickled',   compress(pickled_bytes($page)), 8 | 1);
 memcached->set('str',       compress(pickled_str($page)), 8 | 1);
@@ -41,7 +42,7 @@ my $nginx = nginx(
 CONF
 );
 
-for my $key ('zlib', 'high-bits', 'pickled', 'str') {
+for my $key ('zlib', 'text', 'pickled', 'str') {
     my $response = $nginx->get("/?key=$key");
     is $response->cache, 'HIT', "$key: a hit";
     is $response->body, $page, "$key: inflated";
@@ -52,6 +53,7 @@ is $nginx->get('/?key=unflagged')->body, $whole, 'without the flag the bytes are
 
 my %outcome = (
     empty     => 'MISS absent',
+    'high-bits' => 'MISS flags',
     truncated => 'ERROR undecodable',
     checksum  => 'ERROR undecodable',
     trailing  => 'ERROR undecodable',

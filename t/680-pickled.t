@@ -20,6 +20,7 @@ my %page = (
     (map { ("bytes-$_" => pickled_bytes($page, $_), "str-$_" => pickled_str($page, $_)) } 4, 5),
     'bytes-3'      => "\x80\x03C" . chr(length $page) . "${page}q\x00.",
     'unicode-2'    => "\x80\x02X" . pack('V', length $page) . "${page}q\x00.",
+    'bytes-2'      => pickled_bytes_2($page),
     'python2-str'  => "\x80\x02U" . chr(length $page) . "${page}q\x00.",
     'python2-long' => "\x80\x02T" . pack('V', length $page) . "${page}q\x00.",
     'bytes8'       => "\x80\x04\x8e" . pack('Q<', length $page) . "$page\x94.",
@@ -86,8 +87,10 @@ is scalar(() = $nginx->log_lines('format=django')), 1, 'one line in all, which t
 store('large', pickled_bytes($large), 1);
 is $nginx->get("$_?key=large")->body, $large, "$_: a long one" for '/redis', '/memcached';
 
-store('empty', pickled_bytes(''), 1);
-is $nginx->get("$_?key=empty")->cache, 'MISS absent', "$_: an empty one" for '/redis', '/memcached';
+for my $empty (pickled_bytes(''), "\x80\x02c__builtin__\nbytes\nq\x00)Rq\x01.") {
+    store('empty', $empty, 1);
+    is $nginx->get("$_?key=empty")->cache, 'MISS absent', "$_: an empty one" for '/redis', '/memcached';
+}
 
 # The flags of memcached tell what a value is; without them its first bytes do.
 memcached->set('flags-0', pickled_bytes($page), 0);
@@ -98,5 +101,13 @@ redis->set('utf-8', "\xc2\x80\x05");
 is $nginx->get('/redis?key=utf-8')->body, "\xc2\x80\x05", 'no pickle at all';
 
 $nginx->finish;
+
+# Python 3 has bytes as latin-1 text in protocol 2.
+sub pickled_bytes_2 ($bytes) {
+    utf8::upgrade(my $text = $bytes);
+    utf8::encode($text);
+    return "\x80\x02c_codecs\nencode\nq\x00X" . pack('V', length $text)
+        . "${text}q\x01X\x06\x00\x00\x00latin1q\x02\x86q\x03Rq\x04.";
+}
 
 done_testing;

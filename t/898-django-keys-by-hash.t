@@ -22,11 +22,8 @@ my $nginx   = nginx(
     add_header X-Cache-Reason $rust_page_cache_reason;
     add_header X-Key $rust_page_cache_key;
     add_header X-Store $rust_page_cache_store;
-    location /auto {
-        rust_page_cache memcached://stores;
-    }
-    location /known {
-        rust_page_cache memcached://stores django=5.2;
+    location / {
+        rust_page_cache memcached://stores django=5.2.18;
     }
     location @django {
         return 200 "fallback\n";
@@ -38,7 +35,7 @@ sub place ($key) { return $stores[(crc32($key) >> 16 & 0x7fff) % @stores] }
 
 my %places;
 for my $i (1 .. 30) {
-    my $path   = $i % 3 ? "/auto/$i" : "/known/$i";
+    my $path   = "/$i";
     my $uri    = "http://localhost$path";
     my @vary   = $i % 2 ? () : ('Accept');
     my $digest = vary_digest('raw', @vary ? 'text/x' : ());

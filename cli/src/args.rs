@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use page_cache::page::GzipFlag;
 
 /// Explains what nginx with the module rust_page_cache does with a request.
 #[derive(Debug, Parser)]
@@ -38,13 +39,15 @@ and who would answer.
 
 Variables in the parameters are evaluated where URL and headers tell their values: $scheme, $host, \
 $request_uri, $uri, $args, $is_args, $request_method, $http_NAME, $arg_NAME, $cookie_NAME, \
-$rust_page_cache_full_path. For any other, write its value in its place.";
+$rust_page_cache_full_path, $rust_page_cache_host. For any other, write its value in its place.";
 
 /// Examples, for `--help` and the manual page.
 pub const EXAMPLES: &str = "  \
-  rust-page-cache explain 'redis://127.0.0.1:6379/1' https://www.example.com/news/
+  rust-page-cache explain 'redis://127.0.0.1:6379/1 django=5.2.19' https://www.example.com/news/
   rust-page-cache explain 'memcached://127.0.0.1 key=md5 namespace=:1:' \\
-      http://127.0.0.1/a?b=c -H 'Host: www.example.com'";
+      http://127.0.0.1/a?b=c -H 'Host: www.example.com'
+  rust-page-cache explain 'redis://127.0.0.1 django=5.2.19' https://www.example.com/ \\
+      --set-header 'X-Country: de' --set-header 'Accept-Encoding:'";
 
 /// The exit status, for `--help` and the manual page.
 pub const EXIT_STATUS: [(&str, &str); 3] = [
@@ -77,6 +80,9 @@ pub struct Explain {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// A header as the application gets it: rust_page_cache_set_header
+    #[arg(long = "set-header", value_name = "FIELD: VALUE")]
+    pub set_headers: Vec<OsString>,
     /// The name by which nginx chooses the server block, if not the one in the Host field
     #[arg(long, value_name = "NAME")]
     pub server_name: Option<OsString>,
@@ -90,8 +96,14 @@ pub struct Explain {
     #[arg(long, value_name = "SIZE", default_value = "8m", value_parser = size)]
     pub max_size: usize,
     /// rust_page_cache_gzip_flag
-    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
-    pub gzip_flag: u32,
+    #[arg(long, value_name = "NUMBER|magic", default_value = "0", value_parser = gzip_flag)]
+    pub gzip_flag: GzipFlag,
+    /// A field of rust_page_cache_hide_header
+    #[arg(long, value_name = "FIELD")]
+    pub hide_header: Vec<OsString>,
+    /// rust_page_cache_public_only on
+    #[arg(long)]
+    pub public_only: bool,
     /// rust_page_cache_connect_timeout
     #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = time)]
     pub connect_timeout: Duration,
@@ -101,6 +113,12 @@ pub struct Explain {
     /// rust_page_cache_etag off
     #[arg(long)]
     pub no_etag: bool,
+}
+
+/// The word of `rust_page_cache_gzip_flag`.
+fn gzip_flag(text: &str) -> Result<GzipFlag, String> {
+    let bad = || format!("it must be magic or the flag bits as a number from 0 to {}", u32::MAX);
+    GzipFlag::parse(text.as_bytes()).ok_or_else(bad)
 }
 
 /// The largest `rust_page_cache_max_size`.

@@ -6,15 +6,17 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use page_cache::directive::{self, Directive, DirectiveError, Fallback, Format, Spec};
 use page_cache::key::CacheKey;
 use page_cache::key::django::PageMethod;
-use page_cache::key::vary::{Forms, RequestHeaders, vary_digests};
+use page_cache::key::vary::{RequestHeaders, VaryForm};
+use page_cache::lookup::Hint;
 use page_cache::page::django::HeaderList;
+use page_cache::page::hidden::{BadField, HiddenFields};
 use page_cache::page::{self, Page, age};
 use page_cache::{Miss, Outcome};
 
 use crate::args::Explain;
 use crate::inquiry::{Asked, End, Inquiry};
-use crate::meaning::{meaning, releases};
-use crate::plan::{self, NoPlan, format_word};
+use crate::meaning::{advice, meaning, releases};
+use crate::plan::{self, BadSetHeader, NoPlan, format_word};
 use crate::report::{
     AnswerPart, Found, Holds, KeyPart, PagePart, RecipePart, Report, RequestPart, StorePart,
     VariesOn,
@@ -39,6 +41,17 @@ pub enum ExplainError {
     /// URL, method or headers are wrong.
     #[error("{0}")]
     Request(#[from] RequestError),
+    /// `--set-header`
+    #[error("{0}")]
+    SetHeader(#[from] BadSetHeader),
+    /// `--hide-header`
+    #[error("--hide-header {0}: {1}")]
+    HideHeader(String, BadField),
+    /// A body has no header to be marked in; `nginx -t` says so too.
+    #[error(
+        "--public-only needs format=django: a stored body has no Cache-Control to say \"public\""
+    )]
+    PublicBody,
     /// Variables or patterns.
     #[error("{0}")]
     Plan(NoPlan),
@@ -55,16 +68,25 @@ pub fn explain(options: &Explain) -> Result<Report, ExplainError> {
         Directive::On(spec) => spec,
         Directive::Off => return Err(ExplainError::Off),
     };
+    if options.public_only && spec.format == Format::Body {
+        return Err(ExplainError::PublicBody);
+    }
+    let mut hidden = HiddenFields::default();
+    for name in options.hide_header.iter().map(|name| name.as_bytes()) {
+        hidden.push(name).map_err(|why| ExplainError::HideHeader(show(name), why))?;
+    }
     let fields: Vec<&[u8]> = options.headers.iter().map(|field| field.as_bytes()).collect();
     let server_name = options.server_name.as_ref().map(|name| name.as_bytes());
     let (method, url) = (options.method.as_bytes(), options.url.as_bytes());
-    let request = Request::new(method, url, &fields, server_name)?;
+    let mut request = Request::new(method, url, &fields, server_name)?;
+    request.set = plan::set_headers(&options.set_headers, &request)?;
     let mut report = blank(&spec, &request);
     match plan::plan(&spec, options, &request, &mut report.recipe) {
         Ok(plan) => {
             let mut inquiry = Inquiry::new(&spec, options, &request, &plan);
             let end = inquiry.run(plan);
-            Explanation { spec: &spec, options, request: &request, inquiry }.tell(end, &mut report);
+            let request = &request;
+            Explanation { spec: &spec, options, hidden, request, inquiry }.tell(end, &mut report);
         }
         Err(NoPlan::Decided(outcome, more)) => {
             report.decide(outcome, with(meaning(outcome), more));
@@ -115,6 +137,7 @@ fn blank(spec: &Spec, request: &Request) -> Report {
 struct Explanation<'a> {
     spec: &'a Spec,
     options: &'a Explain,
+    hidden: HiddenFields,
     request: &'a Request,
     inquiry: Inquiry<'a>,
 }
@@ -123,16 +146,20 @@ impl Explanation<'_> {
     fn tell(mut self, end: End, report: &mut Report) {
         match end {
             End::Page(page, at) => self.hit(&page, at, report),
-            End::Refused(refusal, error) => {
+            End::Refused(refusal, more, hint) => {
                 let outcome = refusal.into();
-                let explanation = match (error, outcome) {
-                    (Some(error), _) => {
-                        with(meaning(outcome), Some(format!("{} at byte {}", error.what, error.at)))
-                    }
-                    (None, Outcome::Miss(Miss::Absent)) => self.what_is_absent().to_owned(),
+                let may_lie_elsewhere = matches!(outcome, Outcome::Miss(Miss::Absent))
+                    || matches!(hint, Some(Hint::NoForm(_)));
+                let explanation = match (more, hint, outcome) {
+                    (Some(more), _, _) => with(meaning(outcome), Some(more)),
+                    (None, Some(hint), _) => hint.to_string(),
+                    (None, None, Outcome::Miss(Miss::Absent)) => self.what_is_absent().to_owned(),
                     _ => meaning(outcome).to_owned(),
                 };
                 report.decide(outcome, explanation);
+                if may_lie_elsewhere {
+                    report.notes.extend(self.inquiry.look_in_other_forms().into_iter().map(advice));
+                }
             }
             End::Failed(trouble) => {
                 let outcome = trouble.why.into();
@@ -179,6 +206,8 @@ impl Explanation<'_> {
 
     /// The header of a hit, before nginx's filters.
     fn answer(&self, page: &Page, age: Option<u64>, stored: &[(String, String)]) -> AnswerPart {
+        let is_hidden = |name: &str| self.hidden.contains(name.as_bytes());
+        let stored: Vec<_> = stored.iter().filter(|(name, _)| !is_hidden(name)).collect();
         let has = |name: &str| stored.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
         let mut headers = vec![];
         // RFC 9110, section 8.6
@@ -194,11 +223,11 @@ impl Explanation<'_> {
         // nginx makes its own of these.
         let own =
             |name: &str| ["accept-ranges", "age"].iter().any(|own| own.eq_ignore_ascii_case(name));
-        headers.extend(stored.iter().filter(|(name, _)| !own(name)).cloned());
+        headers.extend(stored.iter().filter(|(name, _)| !own(name)).map(|&field| field.clone()));
         if page.gzip {
             headers.push(("Content-Encoding".to_owned(), "gzip".to_owned()));
         }
-        if let Some(age) = age {
+        if let Some(age) = age.filter(|_| !is_hidden("age")) {
             headers.push(("Age".to_owned(), age.to_string()));
         }
         if !self.options.no_etag && page.status == 200 && !has("etag") {
@@ -259,21 +288,17 @@ impl Explanation<'_> {
             part.holds = Holds::HeaderList;
         } else if let Some((method, forms)) = self.page_of(&asked.key) {
             part.method = Some(method);
-            part.django = releases(forms);
+            part.django = releases(&forms);
         }
         part
     }
 
     /// Which of Django's pages a key is for.
-    fn page_of(&self, key: &CacheKey) -> Option<(&'static str, Forms)> {
-        let keys = self.inquiry.django.as_ref()?;
-        let list = self.inquiry.list.as_ref()?;
-        let digests = vary_digests(list.iter(), self.request, Forms::ALL).ok()?;
+    fn page_of(&self, key: &CacheKey) -> Option<(&'static str, Vec<VaryForm>)> {
         let methods = [(PageMethod::Get, "GET"), (PageMethod::Head, "HEAD")];
-        digests.iter().find_map(|digest| {
-            let is = |method| keys.page(method, &digest.hex).is_ok_and(|page| page == *key);
-            let (_, word) = methods.into_iter().find(|&(method, _)| is(method))?;
-            Some((word, digest.forms))
+        methods.into_iter().find_map(|(method, word)| {
+            let forms = self.inquiry.forms_of(key, method);
+            (!forms.is_empty()).then_some((word, forms))
         })
     }
 }
@@ -290,8 +315,12 @@ fn varies_on(list: &HeaderList, request: &Request) -> Vec<VariesOn> {
         let bare = name.strip_prefix(b"HTTP_").unwrap_or(name);
         let mut in_request = false;
         request.for_each(&mut |field, _| in_request |= wsgi(field) == bare);
-        let title = show(bare).to_ascii_lowercase().replace('_', "-");
-        parts.push(VariesOn { header: title, in_request });
+        let title = match bare {
+            b"" => "an empty name".to_owned(),
+            bare => show(bare).to_ascii_lowercase().replace('_', "-"),
+        };
+        let set = matches!(request.set(name), Ok(Some(_)));
+        parts.push(VariesOn { header: title, in_request, set });
     }
     parts
 }

@@ -3,13 +3,15 @@
 use std::rc::Rc;
 use std::time::Instant;
 
+use page_cache::Miss;
 use page_cache::directive::Spec;
 use page_cache::key::CacheKey;
-use page_cache::key::django::DjangoKeys;
-use page_cache::lookup::Memory;
+use page_cache::key::django::{DjangoKeys, PageMethod};
+use page_cache::key::vary::{VaryForm, vary_digest};
 use page_cache::lookup::conversation::{Answer, Lookup, Plan, Reading, Step};
+use page_cache::lookup::{Hint, Memory};
 use page_cache::page::django::{DjangoOptions, HeaderList, header_list};
-use page_cache::page::{Page, PickleError, Refusal};
+use page_cache::page::{Page, Refusal};
 use page_cache::pipeline::Value;
 
 use crate::args::Explain;
@@ -45,8 +47,9 @@ pub struct Asked {
 pub enum End {
     /// With a page, which lay under the key of that number.
     Page(Box<Page>, Option<usize>),
-    /// Without, and for what cannot be decoded with the place in the pickle.
-    Refused(Refusal, Option<PickleError>),
+    /// Without, more about that where there is more to say (what is wrong at which place in the
+    /// pickle, or what the value's flags may mean), and what would mend it.
+    Refused(Refusal, Option<String>, Option<Hint>),
     /// The store failed.
     Failed(Trouble),
 }
@@ -109,7 +112,7 @@ impl<'a> Inquiry<'a> {
             (Some(end), _) => end,
             // Decided without a question.
             (None, Step::Done(result)) => ended(result, &lookup),
-            (None, _) => End::Refused(page_cache::Miss::Absent.into(), None),
+            (None, _) => End::Refused(Miss::Absent.into(), None, None),
         }
     }
 
@@ -139,6 +142,37 @@ impl<'a> Inquiry<'a> {
         Ok(Answer::Value(value))
     }
 
+    /// Which releases' forms of the Vary digest make this key of the request, whether or not
+    /// the module would ask for it.
+    pub fn forms_of(&self, key: &CacheKey, method: PageMethod) -> Vec<VaryForm> {
+        let is = |form: &VaryForm| self.page_key(*form, method).is_some_and(|made| made == *key);
+        VaryForm::ALL.into_iter().filter(is).collect()
+    }
+
+    fn page_key(&self, form: VaryForm, method: PageMethod) -> Option<CacheKey> {
+        let (keys, list) = (self.django.as_ref()?, self.list.as_ref()?);
+        let digest = vary_digest(list.iter(), self.request, form).ok()?;
+        keys.page(method, &digest).ok()
+    }
+
+    /// Asks for the page in every form that the module did not ask for, and says in which it
+    /// lies. Asked for the reader only, as `time_to_live`.
+    pub fn look_in_other_forms(&mut self) -> Vec<VaryForm> {
+        let limits = self.limits(Instant::now());
+        let mut found = Vec::new();
+        for form in VaryForm::ALL {
+            let Some(key) = self.page_key(form, PageMethod::Get) else { continue };
+            if self.asked.iter().any(|asked| asked.key == key) {
+                continue;
+            }
+            self.asked.push(Asked { key, reply: None });
+            if let Ok(Answer::Value(_)) = self.ask(self.asked.len() - 1, &limits) {
+                found.push(form);
+            }
+        }
+        found
+    }
+
     /// The address that was asked.
     pub fn address(&self) -> Option<&str> {
         self.connection.as_ref().map(Connection::address)
@@ -158,6 +192,10 @@ impl<'a> Inquiry<'a> {
 fn ended(result: Result<Page, Refusal>, lookup: &Lookup) -> End {
     match result {
         Ok(page) => End::Page(Box::new(page), lookup.key_of_page()),
-        Err(refusal) => End::Refused(refusal, lookup.error()),
+        Err(refusal) => {
+            let more = lookup.error().map(ToString::to_string);
+            let flags = || lookup.flags_hint().filter(|_| refusal == Miss::Flags.into());
+            End::Refused(refusal, more.or_else(flags), lookup.hint().cloned())
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What the words of `$rust_page_cache_reason` mean, in a sentence each.
 
-use page_cache::key::vary::{Forms, VaryForm};
+use page_cache::key::vary::VaryForm;
 use page_cache::{Bypass, Failure, Miss, Outcome};
 
 /// An outcome in a sentence.
@@ -36,11 +36,20 @@ const fn miss(why: Miss) -> &'static str {
         Miss::SetCookie => "the stored page sets a cookie: it was made for one client",
         Miss::XAccel => "the stored page has X-Accel-Redirect, an order to the server",
         Miss::Vary => {
-            "the page varies on everything, or on a header that the request has more than once"
+            "the page varies on everything, or on a header that the request has more than once or \
+             under a name with \"_\""
+        }
+        Miss::Private => {
+            "the stored page is not marked as public: its Cache-Control has neither public nor \
+             s-maxage, or it has private or no-store"
         }
         Miss::Pickled => {
             "the value is a pickled object, not a body; if Django's cache middleware stores the \
              pages, write format=django"
+        }
+        Miss::Flags => {
+            "the value's memcached flags have no meaning here: the client that stored it has an \
+             encoding of its own"
         }
     }
 }
@@ -60,24 +69,41 @@ const fn failure(why: Failure) -> &'static str {
 }
 
 /// The releases of Django that use one of these forms of the Vary digest; none if all do.
-pub fn releases(forms: Forms) -> Option<String> {
-    if forms == Forms::ALL {
+pub fn releases(forms: &[VaryForm]) -> Option<String> {
+    if forms.len() == VaryForm::ALL.len() || forms.is_empty() {
         return None;
     }
-    let known = [
-        (VaryForm::Raw, "up to 5.2.18 and 6.0.9"),
-        (VaryForm::RawAbsent, "from 5.2.19 and 6.0.10"),
-        (VaryForm::Netstring, "6.1 to 6.1.2"),
-        (VaryForm::NetstringAbsent, "from 6.1.3"),
-    ];
-    let names: Vec<&str> =
-        known.iter().filter(|(form, _)| forms.contains(*form)).map(|&(_, name)| name).collect();
+    let names: Vec<&str> = forms.iter().map(|&form| releases_of(form)).collect();
     Some(names.join(", "))
+}
+
+const fn releases_of(form: VaryForm) -> &'static str {
+    match form {
+        VaryForm::Raw => "up to 5.2.18 and 6.0.9",
+        VaryForm::RawAbsent => "from 5.2.19 and 6.0.10",
+        VaryForm::Netstring => "6.1 to 6.1.2",
+        VaryForm::NetstringAbsent => "from 6.1.3",
+    }
+}
+
+/// What to write where pages lie in this form.
+pub fn advice(form: VaryForm) -> String {
+    let release = match form {
+        VaryForm::Raw => "5.2.18",
+        VaryForm::RawAbsent => "5.2.19",
+        VaryForm::Netstring => "6.1.2",
+        VaryForm::NetstringAbsent => "6.1.3",
+    };
+    format!(
+        "a page is stored in the form {form}: write django= with the release that the site runs, \
+         such as django={release}, or django={form} if its number says another (releases {})",
+        releases_of(form)
+    )
 }
 
 #[cfg(test)]
 mod tests {
-    use page_cache::directive::DjangoVersion;
+    use page_cache::directive::{Directive, DjangoVersion};
 
     use super::*;
 
@@ -94,10 +120,29 @@ mod tests {
             (6, 1, 3, "from 6.1.3"),
         ] {
             let form = VaryForm::for_version(DjangoVersion { major, minor, patch });
-            assert_eq!(releases(form.into()).as_deref(), Some(words), "{major}.{minor}.{patch}");
+            assert_eq!(releases(&[form]).as_deref(), Some(words), "{major}.{minor}.{patch}");
         }
-        let two = Forms::from(VaryForm::Raw).or(VaryForm::NetstringAbsent.into());
-        assert_eq!(releases(two).as_deref(), Some("up to 5.2.18 and 6.0.9, from 6.1.3"));
-        assert_eq!(releases(Forms::ALL), None);
+        let two = [VaryForm::Raw, VaryForm::NetstringAbsent];
+        assert_eq!(releases(&two).as_deref(), Some("up to 5.2.18 and 6.0.9, from 6.1.3"));
+        assert_eq!(releases(&VaryForm::ALL), None);
+        assert_eq!(releases(&[]), None);
+    }
+
+    /// What is advised is read as the form that it is advised for.
+    #[test]
+    fn advice_leads_to_the_form() {
+        for form in VaryForm::ALL {
+            let advice = advice(form);
+            let words: Vec<&str> = advice
+                .split([' ', ','])
+                .filter(|word| word.starts_with("django=") && word.len() > "django=".len())
+                .collect();
+            assert_eq!(words.len(), 2, "{advice}");
+            for word in words {
+                let directive = page_cache::directive::parse(&[b"redis://r", word.as_bytes()]);
+                let is = matches!(directive, Ok(Directive::On(spec)) if spec.django == Some(form));
+                assert!(is, "{word}");
+            }
+        }
     }
 }

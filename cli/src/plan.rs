@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use page_cache::directive::{Format, Spec};
 use page_cache::key::django::KeyParts;
-use page_cache::key::vary::VaryForm;
+use page_cache::key::field::{BadFieldName, FieldName};
 use page_cache::key::{self, NoKey, Recipe};
 use page_cache::lookup::conversation::{Plan, Reading};
 use page_cache::policy::{self, BadPattern, IgnorePatterns};
@@ -59,13 +59,16 @@ pub fn plan(
     policy::admit_target(&view)?;
     let values = Values::evaluate(spec, request)?;
     values.tell(spec.recipe, part);
-    let reading =
-        Reading { format: spec.format, max_size: options.max_size, gzip_flag: options.gzip_flag };
+    let reading = Reading {
+        format: spec.format,
+        max_size: options.max_size,
+        gzip_flag: options.gzip_flag,
+        public_only: options.public_only,
+    };
     let Values { namespace, prefix, uri, lang, timezone } = &values;
     let protocol = spec.store.protocol;
     let parts = KeyParts { namespace, prefix, uri, lang, timezone };
-    let form = spec.django.map(VaryForm::for_version);
-    Plan::new(spec.recipe, protocol, &parts, view.method, form, reading).map_err(no_key)
+    Plan::new(spec.recipe, protocol, &parts, view.method, spec.django, reading).map_err(no_key)
 }
 
 /// The parameters that a key is made of.
@@ -107,6 +110,51 @@ impl Values {
         part.lang = is_django.then(|| show(&self.lang));
         part.timezone = is_django.then(|| show(&self.timezone));
     }
+}
+
+/// `rust_page_cache_set_header`, each `FIELD: VALUE`: what the application gets.
+///
+/// # Errors
+/// [`BadSetHeader`]
+pub fn set_headers(
+    fields: &[OsString],
+    request: &Request,
+) -> Result<Vec<(FieldName, Option<Vec<u8>>)>, BadSetHeader> {
+    let mut known: Vec<(FieldName, Option<Vec<u8>>)> = Vec::new();
+    for text in fields.iter().map(|field| field.as_bytes()) {
+        let shown = || show(text);
+        let colon = text.iter().position(|&byte| byte == b':');
+        let parts = colon.and_then(|at| Some((text.get(..at)?, text.get(at + 1..)?)));
+        let (field, value) = parts.ok_or_else(|| BadSetHeader::Form(shown()))?;
+        let name = FieldName::parse(field).map_err(|why| BadSetHeader::Field(shown(), why))?;
+        if known.iter().any(|(other, _)| *other == name) {
+            return Err(BadSetHeader::Twice(shown()));
+        }
+        let value = value.trim_ascii();
+        let value = match name.is_clients(value) {
+            true => None,
+            false => Some(variables::evaluate(value, request)?),
+        };
+        known.push((name, value));
+    }
+    Ok(known)
+}
+
+/// What is wrong with `--set-header`.
+#[derive(Debug, thiserror::Error)]
+pub enum BadSetHeader {
+    /// Not `FIELD: VALUE`.
+    #[error("invalid --set-header \"{0}\", it must be \"Field: value\"")]
+    Form(String),
+    /// No field.
+    #[error("invalid field in --set-header \"{0}\", {1}")]
+    Field(String, BadFieldName),
+    /// A field twice.
+    #[error("duplicate field in --set-header \"{0}\", it may stand once in a block of nginx.conf")]
+    Twice(String),
+    /// The value has none here.
+    #[error("--set-header: {0}")]
+    Variable(#[from] VariableError),
 }
 
 /// `rust_page_cache_bypass` (`ngx_http_test_predicates()`).

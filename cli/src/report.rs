@@ -73,7 +73,7 @@ pub struct KeyPart {
     pub holds: Holds,
     /// The method that Django stored the page for.
     pub method: Option<&'static str>,
-    /// The releases of Django that make this key of the headers; none if all do.
+    /// The releases of Django that make this key of the headers; none if all do, or none would.
     pub django: Option<String>,
     pub found: Found,
 }
@@ -114,6 +114,8 @@ pub struct VariesOn {
     pub header: String,
     /// Whether the request has it. Values may be secrets, and are not shown.
     pub in_request: bool,
+    /// Whether it is as `--set-header` says instead.
+    pub set: bool,
 }
 
 /// A stored page.

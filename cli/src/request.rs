@@ -1,6 +1,8 @@
 //! The request that nginx would see: a URL and header fields, as a client sends them.
 
-use page_cache::key::vary::RequestHeaders;
+use page_cache::Failure;
+use page_cache::key::field::FieldName;
+use page_cache::key::vary::{RequestHeaders, Set};
 use page_cache::request::{Method, Rank, RequestView, Target};
 
 use crate::text::show;
@@ -21,6 +23,9 @@ pub struct Request {
     pub server_name: Vec<u8>,
     /// What was left out of the request, for the reader.
     pub notes: Vec<String>,
+    /// What the application gets of these fields, whatever the client sent, or what the
+    /// client sent (`rust_page_cache_set_header`).
+    pub set: Vec<(FieldName, Option<Vec<u8>>)>,
     fields: Vec<Field>,
 }
 
@@ -127,6 +132,7 @@ impl Request {
             target: parts.target,
             server_name,
             notes,
+            set: Vec::new(),
             fields: known,
         };
         request.body_len()?;
@@ -189,6 +195,12 @@ impl RequestHeaders for Request {
         for Field { name, value } in &self.fields {
             field(name, value);
         }
+    }
+
+    fn set(&self, name: &[u8]) -> Result<Option<Set<'_>>, Failure> {
+        let mut all = self.set.iter();
+        let known = all.find(|(set, _)| set.as_wsgi() == name);
+        Ok(known.map(|(_, value)| value.as_deref().map_or(Set::Client, Set::Value)))
     }
 }
 

@@ -85,6 +85,7 @@ fn value(name: &str, request: &Request) -> Result<Vec<u8>, VariableError> {
         "content_length" => return field("content-length", name, request),
         "content_type" => return field("content-type", name, request),
         "uri" | "document_uri" => &request.uri,
+        "rust_page_cache_host" => request.view().host.unwrap_or_default(),
         "rust_page_cache_full_path" => {
             let path = key::full_path(request.target());
             return path
@@ -191,6 +192,7 @@ mod tests {
             ("$cookie_a|$cookie_SESSIONID|$cookie_d|$cookie_b|$cookie_c", "1|s1 |4||3"),
             ("$http_cookie", "a=1; sessionid = s1 ; b; sessionid=s2, c=3; D=4"),
             ("$request_method-$content_type", "GET-"),
+            ("$rust_page_cache_host", "Www.Example.COM:8080"),
             ("$rust_page_cache_full_path", "/caf%C3%A9//x/../y?b=1&A=%20&ab=2&c"),
         ] {
             let value = evaluate(text.as_bytes(), &request());

@@ -29,7 +29,11 @@ pub fn words(report: &Report) -> String {
     }
     if let Some(headers) = &report.varies_on {
         let name = |header: &crate::report::VariesOn| {
-            let is = if header.in_request { "in the request" } else { "not in the request" };
+            let is = match (header.set, header.in_request) {
+                (true, _) => "set by rust_page_cache_set_header",
+                (false, true) => "in the request",
+                (false, false) => "not in the request",
+            };
             format!("{} ({is})", header.header)
         };
         let names: Vec<String> = headers.iter().map(name).collect();
@@ -214,8 +218,9 @@ answer       from the fallback: @app
                 key("page-4", Holds::Page, Found::NotAsked),
             ],
             varies_on: Some(vec![
-                VariesOn { header: "cookie".to_owned(), in_request: true },
-                VariesOn { header: "accept".to_owned(), in_request: false },
+                VariesOn { header: "cookie".to_owned(), in_request: true, set: false },
+                VariesOn { header: "accept".to_owned(), in_request: false, set: false },
+                VariesOn { header: "x-country".to_owned(), in_request: true, set: true },
             ]),
             page: Some(PagePart {
                 key: "page-1".to_owned(),
@@ -263,6 +268,7 @@ page         page-4
              not asked for
 varies on    cookie (in the request)
              accept (not in the request)
+             x-country (set by rust_page_cache_set_header)
 stored       a response of Django, status 404 Gone fishing, a body of 8 bytes of gzip, 3 s old
 answer       from nginx: status 404, a body of 8 bytes; before its filters
              Content-Length: 8

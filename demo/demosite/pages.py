@@ -24,7 +24,7 @@ def memcached_key(request):
 
 
 def redis_key(request):
-    """nginx: key=md5 uri=$http_host$rust_page_cache_full_path namespace=:1:"""
+    """nginx: key=md5 uri=$rust_page_cache_host$rust_page_cache_full_path namespace=:1:"""
     uri = request.build_absolute_uri()
     return hashlib.md5(uri.removeprefix(f"{request.scheme}://").encode()).hexdigest()
 

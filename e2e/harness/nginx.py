@@ -95,8 +95,9 @@ PLACE = """
 """
 
 
-def shipped(name, site, stores, folder):
-    """A file of nginx-conf/ as it stands, but for ports, paths and what the tests look at."""
+def shipped(name, release, site, stores, folder):
+    """A file of nginx-conf/ as it stands, but for the release of Django, ports, paths and what the
+    tests look at."""
     [port] = free_ports(1)
     text = (ROOT / "nginx-conf" / name).read_text()
     for old, new in [
@@ -104,6 +105,7 @@ def shipped(name, site, stores, folder):
         ("127.0.0.1:8080", f"127.0.0.1:{port}"),
         ("127.0.0.1:8000", site.address),
         ("127.0.0.1:6379", stores["redis"].address),
+        (" django=5.2.19", f" django={release}"),
     ]:
         assert old in text, f"{name} has no {old}"
         text = text.replace(old, new)

@@ -76,7 +76,7 @@ RECIPES = [
         "nginx-redis-cache",
         "set_md5 $memcached_key $http_host$request_uri;",
         "set_md5 $hash $http_host$request_uri; set $memcached_key @NAMESPACE@$hash;",
-        "key=md5 uri=$http_host$rust_page_cache_full_path namespace=@NAMESPACE@",
+        "key=md5 uri=$rust_page_cache_host$rust_page_cache_full_path namespace=@NAMESPACE@",
     ),
 ]
 

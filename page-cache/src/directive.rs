@@ -4,7 +4,7 @@
 //! ```text
 //! rust_page_cache off;
 //! rust_page_cache STORE [key=django|md5|prefix|raw] [prefix=STRING] [uri=STRING]
-//!                 [namespace=STRING] [format=django|body] [django=VERSION|auto]
+//!                 [namespace=STRING] [format=django|body] [django=VERSION|FORM]
 //!                 [lang=STRING] [timezone=STRING] [fallback=@NAME|next];
 //! ```
 
@@ -12,6 +12,7 @@ mod error;
 mod store;
 
 use crate::key::Recipe;
+use crate::key::vary::VaryForm;
 
 pub use error::DirectiveError;
 pub use store::{Address, SOCKET_PATH_MAX, Store};
@@ -46,8 +47,8 @@ pub struct Spec {
     pub lang: Option<Vec<u8>>,
     /// `timezone=`
     pub timezone: Option<Vec<u8>>,
-    /// `django=`; none if it is to be found out (`auto`).
-    pub django: Option<DjangoVersion>,
+    /// `django=`: the form of the Vary digest, given by its name or by a release.
+    pub django: Option<VaryForm>,
     /// `fallback=`
     pub fallback: Option<Fallback>,
 }
@@ -94,7 +95,7 @@ pub struct DjangoVersion {
     pub major: u16,
     /// 2 in 5.2.19
     pub minor: u16,
-    /// 19 in 5.2.19; 0 where it is not given
+    /// 19 in 5.2.19
     pub patch: u16,
 }
 
@@ -149,6 +150,9 @@ impl<'a> Given<'a> {
         let Some(&(name, parameter)) = known else {
             return Err(DirectiveError::unknown_parameter(word));
         };
+        if let Some(quote @ (b'"' | b'\'')) = value.first().copied() {
+            return Err(DirectiveError::quoted_value(name, value, quote));
+        }
         match self.0.get_mut(parameter as usize) {
             Some(slot @ None) => *slot = Some(value),
             _ => return Err(DirectiveError::RepeatedParameter { name }),
@@ -209,7 +213,7 @@ fn spec(store: Store, given: &Given<'_>) -> Result<Spec, DirectiveError> {
         namespace: given.bytes(Parameter::Namespace),
         lang: given.bytes(Parameter::Lang),
         timezone: given.bytes(Parameter::Timezone),
-        django: given.get(Parameter::Django).map(django).transpose()?.flatten(),
+        django: given.get(Parameter::Django).map(django).transpose()?,
         fallback: given.get(Parameter::Fallback).map(fallback).transpose()?,
     })
 }
@@ -232,23 +236,41 @@ fn format(value: &[u8]) -> Result<Format, DirectiveError> {
     }
 }
 
-/// One to three numbers: what is not given is 0, as in Django's own version tuples.
-fn django(value: &[u8]) -> Result<Option<DjangoVersion>, DirectiveError> {
+/// The name of a form, or a release of one to three numbers. A number that is left out must
+/// not matter.
+fn django(value: &[u8]) -> Result<VaryForm, DirectiveError> {
+    let bad = |allowed| DirectiveError::invalid("django", value, allowed);
     if value == b"auto" {
-        return Ok(None);
+        return Err(bad(
+            "the release of Django that the site runs, such as 5.2.19: what visitors \
+                        could forge is not found out any more",
+        ));
     }
-    let bad = || {
-        let allowed = "\"auto\" or a release such as 5.2.19";
-        DirectiveError::invalid("django", value, allowed)
-    };
+    if let Some(form) = VaryForm::ALL.into_iter().find(|form| form.as_str().as_bytes() == value) {
+        return Ok(form);
+    }
+    let bad_release =
+        || bad("a release such as 5.2.19, or one of: raw, raw-absent, netstring, netstring-absent");
     let mut numbers = value.split(|&byte| byte == b'.');
-    let major = numbers.next().and_then(number).ok_or_else(bad)?;
-    let minor = numbers.next().map_or(Some(0), number).ok_or_else(bad)?;
-    let patch = numbers.next().map_or(Some(0), number).ok_or_else(bad)?;
-    if numbers.next().is_some() {
-        return Err(bad());
+    let major = numbers.next().and_then(number).ok_or_else(bad_release)?;
+    let mut next = || match numbers.next() {
+        Some(digits) => number(digits).map(Some).ok_or_else(bad_release),
+        None => Ok(None),
+    };
+    let (minor, patch, more): (Option<u16>, Option<u16>, _) = (next()?, next()?, numbers.next());
+    if more.is_some() {
+        return Err(bad_release());
     }
-    Ok(Some(DjangoVersion { major, minor, patch }))
+    let release = |rest: u16| {
+        let (minor, patch) = (minor.unwrap_or(rest), patch.unwrap_or(rest));
+        VaryForm::for_version(DjangoVersion { major, minor, patch })
+    };
+    let form = release(0);
+    if release(u16::MAX) == form {
+        return Ok(form);
+    }
+    Err(bad("the whole release with its patch level, such as 5.2.19: some of its patches have \
+             changed the keys"))
 }
 
 /// A number in digits only: no sign, no blanks.

@@ -2,7 +2,9 @@
 //! make of it.
 
 pub mod conversation;
+mod hint;
 mod memory;
 mod plan;
 
+pub use hint::{Hint, OneOf};
 pub use memory::Memory;

@@ -34,8 +34,13 @@ pub enum Miss {
     XAccel,
     /// The stored page varies on something that cannot be told from the request.
     Vary,
+    /// `rust_page_cache_public_only` is on, and the stored page does not say that it is for
+    /// everybody.
+    Private,
     /// The value is a pickled object where a body was expected.
     Pickled,
+    /// The value's memcached flags say what is not known here.
+    Flags,
 }
 
 /// What went wrong with the store or with the value that it returned (`ERROR`).
@@ -98,7 +103,9 @@ impl Miss {
             Self::SetCookie => "set-cookie",
             Self::XAccel => "x-accel",
             Self::Vary => "vary",
+            Self::Private => "private",
             Self::Pickled => "pickled",
+            Self::Flags => "flags",
         }
     }
 }

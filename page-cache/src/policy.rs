@@ -32,10 +32,14 @@ pub fn admit(view: &RequestView<'_>) -> Result<(), Bypass> {
 /// # Errors
 /// [`Bypass::Target`], [`Bypass::Host`], in this order.
 pub fn admit_target(view: &RequestView<'_>) -> Result<(), Bypass> {
-    if let Target::Raw(target) = view.target {
-        if !is_plain_target(target) {
-            return Err(Bypass::Target);
-        }
+    let is_plain = match view.target {
+        Target::Raw(target) => is_plain_target(target),
+        // From the configuration: nginx itself cuts a target there. An HTTP server does too, but
+        // to one that is handed QUERY_STRING it is a byte like any other.
+        Target::Current { args, .. } => !args.contains(&b'#'),
+    };
+    if !is_plain {
+        return Err(Bypass::Target);
     }
     match view.host {
         Some(host) if is_same_host(host, view.server_name) => Ok(()),
@@ -250,6 +254,8 @@ mod tests {
     fn a_current_path_is_nginx_s_own_reading() {
         let current = Target::Current { path: b"//x\xff/../#", args: b"\xff" };
         assert_eq!(admit_target(&get(current)), Ok(()));
+        let current = Target::Current { path: b"/", args: b"a#b" };
+        assert_eq!(admit_target(&get(current)), Err(Bypass::Target));
     }
 
     #[test]

@@ -9,8 +9,8 @@ use std::rc::Rc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use page_cache::key::{Recipe, full_path};
-use page_cache::page::Page;
 use page_cache::page::body::{BodyOptions, decode};
+use page_cache::page::{GzipFlag, Page};
 use page_cache::pipeline::Value;
 use page_cache::policy::admit_target;
 use page_cache::request::{Method, Rank, RequestView, Target};
@@ -191,7 +191,7 @@ fn read(record: &Json) -> Result<Page, Outcome> {
     let expect = &record["expect"];
     let flags = expect["flags"].as_u64().map(|flags| u32::try_from(flags).unwrap());
     let value = Rc::new(Value { flags, bytes: bytes(&expect["value_b64"]) });
-    Ok(decode(&value, &BodyOptions { max_size: 8 << 20, gzip_flag: 0 })?)
+    Ok(decode(&value, &BodyOptions { max_size: 8 << 20, gzip_flag: GzipFlag::Bits(0) })?)
 }
 
 /// Stored raw, or as the pickle of a bytes or str object: the body. A pickled page: not.

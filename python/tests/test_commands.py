@@ -66,7 +66,7 @@ def test_every_key(memcached) -> None:
     assert lines == [
         "key=md5 namespace=kp:3:site1",
         "key=md5 prefix=site1 namespace=kp:3:",
-        "key=md5 uri=$http_host$rust_page_cache_full_path namespace=site1:3:",
+        "key=md5 uri=$rust_page_cache_host$rust_page_cache_full_path namespace=site1:3:",
         "key=prefix prefix=site1 namespace=kp:3:",
     ]
     for key in (

@@ -22,14 +22,15 @@ impl Record {
     pub unsafe fn look_up(this: NonNull<Self>, plan: Plan) {
         // SAFETY: the caller vouches for `this`; nothing else refers to it now.
         unsafe {
-            let record = &mut *this.as_ptr();
-            let Some(site) = (*record.conf).site() else {
-                return record.decide(Failure::Down.into(), None);
+            let p = this.as_ptr();
+            let conf = &*(*p).conf;
+            let Ok(mut memory) = conf.memory.try_borrow_mut() else {
+                return (*p).decide(Failure::Memory.into(), None);
             };
-            let fields = Fields::of(record.r);
-            let now = sys::now();
-            let (lookup, step) = Lookup::start(plan, &mut site.memory.borrow_mut(), &fields, now);
-            record.lookup = Some(lookup);
+            let fields = Fields::of((*p).r, conf.set_headers(), &raw mut (*p).values);
+            let (lookup, step) = Lookup::start(plan, &mut memory, &fields, sys::now());
+            drop(memory);
+            (*p).lookup = Some(lookup);
             Self::follow(this, step);
         }
     }
@@ -104,6 +105,7 @@ impl Record {
             }
             Err(refusal) => {
                 self.explain(refusal);
+                self.give_hint();
                 self.decide(refusal.into(), None);
             }
         }
@@ -152,7 +154,7 @@ impl Record {
             let mut verdict_so_far = if fresh { Verdict::Failed } else { Verdict::Fine };
             loop {
                 if !peer.is_held() {
-                    peer.pick().map_err(|_| why)?;
+                    peer.pick().map_err(|e| if e == Failure::Memory { e } else { why })?;
                     verdict_so_far = Verdict::Fine;
                 }
                 let server = store::server_of(peer, site.protocol, &site.handshake)?;
@@ -217,13 +219,19 @@ impl Record {
             }
         };
         record.give_back(i, Verdict::Fine);
-        // SAFETY: configurations outlive requests; `r` is live.
+        // SAFETY: configurations outlive requests; `r` is live. The look-up is taken out of the
+        // record meanwhile, since variables of set_header may read the record.
         unsafe {
-            let fields = Fields::of(record.r);
-            let Some(site) = (*record.conf).site() else { return };
-            let Some(lookup) = record.lookup.as_mut() else { return };
-            let now = sys::now();
-            let step = lookup.answer(i, answer, &mut site.memory.borrow_mut(), &fields, now);
+            let p = this.as_ptr();
+            let conf = &*(*p).conf;
+            let Some(mut lookup) = (*p).lookup.take() else { return };
+            let Ok(mut memory) = conf.memory.try_borrow_mut() else {
+                return (*p).decide(Failure::Memory.into(), None);
+            };
+            let fields = Fields::of((*p).r, conf.set_headers(), &raw mut (*p).values);
+            let step = lookup.answer(i, answer, &mut memory, &fields, sys::now());
+            drop(memory);
+            (*p).lookup = Some(lookup);
             Self::follow(this, step);
         }
     }

@@ -159,3 +159,40 @@ fn a_value_that_is_no_page() {
     let json = explained(&directive, &url, &options, "MISS", "absent");
     assert!(json["explanation"].as_str().unwrap().contains("no header list"), "{json:#}");
 }
+
+/// What `--public-only` and `--hide-header` make of a page.
+#[test]
+fn a_page_that_is_not_public_and_fields_that_are_hidden() {
+    let server = memcached();
+    let record = records("django-core-sequence.dj61.").swap_remove(0);
+    let step = &record["steps"][0];
+    let (url, options) = url_and_options(&step["request"]);
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    let directive =
+        format!("memcached://127.0.0.1:{} prefix=site1 lang= timezone= django=6.1.3", server.port);
+    store(&server, &step["keys_after"]);
+    let hiding = |names: &[&'static str]| {
+        let mut all = options.clone();
+        all.extend(names.iter().flat_map(|name| ["--hide-header", name]));
+        let json = explained(&directive, &url, &all, "HIT", "");
+        let headers = json["answer"]["headers"].as_array().unwrap().clone();
+        headers.iter().map(|field| field[0].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    for name in ["Cache-Control", "Age", "Content-Type"] {
+        assert!(hiding(&[]).iter().any(|field| field == name), "{name}");
+        assert!(!hiding(&["x-none", name]).iter().any(|field| field == name), "{name}");
+    }
+    assert!(hiding(&["etag"]).iter().any(|field| field == "ETag"), "nginx makes its own");
+
+    let public = [&options[..], &["--public-only"]].concat();
+    let json = explained(&directive, &url, &public, "MISS", "private");
+    assert!(json["explanation"].as_str().unwrap().contains("s-maxage"), "{json:#}");
+    let page = step["keys_after"].as_array().unwrap().iter();
+    let mut page = page.filter(|entry| entry["key"].as_str().unwrap().contains(".cache_page."));
+    let page = page.next().unwrap();
+    let value = bytes(&page["value_b64"]);
+    let at = value.windows(10).position(|window| window == b"max-age=60").unwrap();
+    let value = [&value[..at], b"public,a=6", &value[at + 10..]].concat();
+    server.set(page["key"].as_str().unwrap(), 1, 60, &value);
+    explained(&directive, &url, &public, "HIT", "");
+}

@@ -8,6 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use memcache::ToMemcacheValue;
+
 pub type Json = serde_json::Value;
 
 /// How long a store may take to start: much more than it does.
@@ -110,9 +112,10 @@ impl Server {
         talk(&mut stream, request, ends)
     }
 
-    /// Stores a value in memcached.
+    /// Stores a value in memcached, as an application does: by a client library.
     pub fn set(&self, key: &str, flags: u32, seconds: u32, value: &[u8]) {
-        self.tell(&set_command(key, flags, seconds, value), "STORED");
+        let client = memcache::connect(format!("memcache://127.0.0.1:{}", self.port)).unwrap();
+        client.set(key, Stored { flags, bytes: value.to_vec() }, seconds).unwrap();
     }
 
     /// Runs a command of Redis, in a database.
@@ -120,6 +123,26 @@ impl Server {
         let mut request = array(&[b"SELECT", db.to_string().as_bytes()]);
         request.extend(array(command));
         self.tell(&request, "+OK\r\n");
+    }
+}
+
+/// A value with flags of its own.
+struct Stored {
+    flags: u32,
+    bytes: Vec<u8>,
+}
+
+impl<W: Write> ToMemcacheValue<W> for Stored {
+    fn get_flags(&self) -> u32 {
+        self.flags
+    }
+
+    fn get_length(&self) -> usize {
+        self.bytes.len()
+    }
+
+    fn write_to(&self, stream: &mut W) -> std::io::Result<()> {
+        stream.write_all(&self.bytes)
     }
 }
 

@@ -25,6 +25,14 @@ fn wrong_arguments_are_named_and_no_password_shown() {
         ),
         (&["explain", "memcached://h", "http://h/", "--bypass", "$geoip"], &["--bypass", "$geoip"]),
         (&["explain", "memcached://h", "http://h/", "--max-size", "0"], &["--max-size", "1024m"]),
+        (
+            &["explain", "memcached://h", "http://h/", "--hide-header", "X A"],
+            &["--hide-header X A", "X-Powered-By"],
+        ),
+        (
+            &["explain", "memcached://h key=md5", "http://h/", "--public-only"],
+            &["--public-only", "format=django"],
+        ),
         (&["explain", "memcached://h", "http://h/", "--timeout", "0"], &["--timeout", "250ms"]),
         (&["explain", "memcached://h", "http://h/%zz"], &["percent-escape", "400"]),
         (&["explain", "memcached://h", "http://h/", "-X", "get"], &["method", "get"]),

@@ -16,5 +16,9 @@ urlpatterns += [
     path(f"key-prefix/{name}/<path:rest>", cache_page(300, key_prefix="decorator")(view))
     for name, view in PAGES.items()
 ]
+# Of which nginx serves those that say that they are public.
+urlpatterns += [
+    path(f"public-only/{name}/<path:rest>", cache_page(300)(view)) for name, view in PAGES.items()
+]
 # The very same views without it.
 urlpatterns += [path(f"{name}/<path:rest>", view) for name, view in PAGES.items()]

@@ -3,6 +3,7 @@
 import json
 from urllib.parse import parse_qs
 
+from django.core.handlers.wsgi import WSGIRequest
 from django.core.wsgi import get_wsgi_application
 
 django = get_wsgi_application()
@@ -37,11 +38,18 @@ def delete(arguments):
     return cache.make_key(key) if key and cache.delete(key) else None
 
 
+# What stands behind it is anything: no pattern of a URLconf would take it.
+FULL_PATH = "/-/full-path/"
+
+
 CONTROLS = {f"/-/{call.__name__}": call for call in (rendered, clear, delete)}
 
 
 def application(environ, start_response):
     """Outside of Django, or its cache middleware would store these answers too."""
+    if environ["PATH_INFO"].startswith(FULL_PATH):
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [WSGIRequest(environ).get_full_path().encode()]
     control = CONTROLS.get(environ["PATH_INFO"])
     if not control:
         return django(environ, start_response)

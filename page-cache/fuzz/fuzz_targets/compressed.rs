@@ -3,6 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use page_cache::page::GzipFlag;
 use page_cache::page::django::{DjangoOptions, decode, header_list};
 use page_cache_fuzz::{check_page, value};
 
@@ -15,7 +16,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Some(start) = STARTS.get(usize::from(which)) else { return };
     let flags = if start.is_empty() { 9 } else { 1 };
     let value = value(Some(flags), &[start, rest].concat());
-    let options = DjangoOptions { max_size: 64 << 10, gzip_flag: 0 };
+    let options = DjangoOptions { max_size: 64 << 10, gzip_flag: GzipFlag::Bits(0) };
     if let Ok(page) = decode(&value, &options) {
         check_page(&page, options.max_size);
     }

@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
-use page_cache::key::vary::RequestHeaders;
+use page_cache::Failure;
+use page_cache::key::field::FieldName;
+use page_cache::key::vary::{RequestHeaders, Set};
 use page_cache::page::Page;
 use page_cache::pipeline::Value;
 
@@ -48,15 +50,29 @@ pub fn value(flags: Option<u32>, bytes: &[u8]) -> Rc<Value> {
     Rc::new(Value { flags, bytes: bytes.to_vec() })
 }
 
-/// The fields of a request, `Name:value` in each line.
+/// The fields of a request, `Name:value` in each line. What is set stands there too:
+/// `=Name:value`, or `=Name` of what is taken from the client.
 pub struct Fields<'a>(pub &'a [u8]);
 
 impl Fields<'_> {
     /// Names and values.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.0.split(|&byte| byte == b'\n').filter_map(|line| {
+        let sent = self.0.split(|&byte| byte == b'\n').filter(|line| !line.starts_with(b"="));
+        sent.filter_map(|line| {
             let colon = line.iter().position(|&byte| byte == b':')?;
             Some((&line[..colon], &line[colon + 1..]))
+        })
+    }
+
+    /// What is set of a header, by its name in WSGI.
+    pub fn said_of(&self, name: &[u8]) -> Option<Set<'_>> {
+        let mut said =
+            self.0.split(|&byte| byte == b'\n').filter_map(|line| line.strip_prefix(b"="));
+        said.find_map(|line| {
+            let colon = line.iter().position(|&byte| byte == b':');
+            let field = &line[..colon.unwrap_or(line.len())];
+            let is = FieldName::parse(field).is_ok_and(|field| field.as_wsgi() == name);
+            is.then(|| colon.map_or(Set::Client, |colon| Set::Value(&line[colon + 1..])))
         })
     }
 }
@@ -64,6 +80,10 @@ impl Fields<'_> {
 impl RequestHeaders for Fields<'_> {
     fn for_each(&self, field: &mut dyn FnMut(&[u8], &[u8])) {
         self.iter().for_each(|(name, value)| field(name, value));
+    }
+
+    fn set(&self, name: &[u8]) -> Result<Option<Set<'_>>, Failure> {
+        Ok(self.said_of(name))
     }
 }
 
@@ -95,8 +115,8 @@ pub fn check_names<'a>(names: impl Iterator<Item = &'a [u8]>) {
     let mut count = 0;
     for name in names {
         count += 1;
-        assert!(name.starts_with(b"HTTP_") && (6..=256).contains(&name.len()));
-        assert!(name.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'*'));
+        assert!(name.starts_with(b"HTTP_") && (5..=256).contains(&name.len()));
+        assert!(name.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t') && *byte != b'*'));
     }
     assert!(count <= 64);
 }

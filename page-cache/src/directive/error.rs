@@ -9,8 +9,21 @@ pub enum DirectiveError {
     #[error("no store, it must be \"off\", memcached://HOST or redis://HOST")]
     NoStore,
     /// The first word is no store.
-    #[error("invalid store \"{word}\", it must be \"off\" or begin with memcached:// or redis://")]
+    #[error(
+        "invalid store \"{word}\", it must be \"off\" or begin with memcached://, redis:// or \
+         valkey://"
+    )]
     UnknownScheme {
+        /// The word.
+        word: String,
+    },
+    /// A store that is to be reached over TLS.
+    #[error(
+        "store \"{word}\" asks for TLS, which this module does not speak yet, it must begin with \
+         redis:// or valkey:// and be reached over loopback, a unix socket, a private network or \
+         a tunnel of its own"
+    )]
+    Tls {
         /// The word.
         word: String,
     },
@@ -71,6 +84,16 @@ pub enum DirectiveError {
         /// The parameter.
         name: &'static str,
     },
+    /// A value in quotes: to nginx quotes inside a word are bytes of the word.
+    #[error(
+        "quotes in \"{word}\" would be part of the value, quote the whole parameter instead: {instead}"
+    )]
+    QuotedValue {
+        /// The word.
+        word: String,
+        /// How to write it.
+        instead: String,
+    },
     /// A value that the parameter cannot have.
     #[error("invalid {name} \"{value}\", it must be {allowed}")]
     Invalid {
@@ -94,6 +117,25 @@ pub enum DirectiveError {
 impl DirectiveError {
     pub(super) fn off_with(word: &[u8]) -> Self {
         Self::OffWith { word: redacted(word) }
+    }
+
+    /// `value` begins with `quote`, which nginx takes for a byte like any other.
+    pub(super) fn quoted_value(name: &str, value: &[u8], quote: u8) -> Self {
+        let quote = char::from(quote);
+        // A URL may hold a password.
+        let has_url = value.windows(3).any(|bytes| bytes == b"://");
+        let inside = value.get(1..).unwrap_or_default();
+        let inside = match has_url {
+            true => redacted(inside),
+            false => String::from_utf8_lossy(inside).into_owned(),
+        };
+        let word = format!("{name}={quote}{inside}");
+        // Without its end the value was cut at a blank: what followed is another word.
+        let instead = match inside.strip_suffix(quote) {
+            Some(inside) => format!("{quote}{name}={inside}{quote}"),
+            None => format!("{quote}{name}=...{quote}"),
+        };
+        Self::QuotedValue { word, instead }
     }
 
     pub(super) fn unknown_parameter(word: &[u8]) -> Self {

@@ -14,6 +14,16 @@ pub const SOCKET_PATH_MAX: usize = 107;
 /// The highest database: SELECT takes a C int (`selectCommand()` of Redis).
 const DB_MAX: u32 = i32::MAX.unsigned_abs();
 
+/// The schemes of a STORE. Valkey speaks what Redis speaks, and its clients have a scheme for it.
+const SCHEMES: [(&str, Protocol); 3] = [
+    ("memcached://", Protocol::Memcached),
+    ("redis://", Protocol::Redis),
+    ("valkey://", Protocol::Redis),
+];
+
+/// What clients of Redis and Valkey write where the connection is to be encrypted.
+const TLS_SCHEMES: [&str; 2] = ["rediss://", "valkeys://"];
+
 /// A store and how to be let in. Neither `Debug` nor `Display` shows user or password.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Store {
@@ -49,12 +59,17 @@ impl Store {
     /// # Errors
     /// See [`DirectiveError`]; none shows user or password.
     pub fn parse(word: &[u8]) -> Result<Self, DirectiveError> {
-        let (protocol, rest) = if let Some(rest) = after_scheme(word, b"memcached://") {
-            (Protocol::Memcached, rest)
-        } else if let Some(rest) = after_scheme(word, b"redis://") {
-            (Protocol::Redis, rest)
-        } else {
-            return Err(DirectiveError::UnknownScheme { word: redacted(word) });
+        let known = SCHEMES.iter().find_map(|&(scheme, protocol)| {
+            after_scheme(word, scheme.as_bytes()).map(|rest| (protocol, rest))
+        });
+        let Some((protocol, rest)) = known else {
+            let asks_for_tls =
+                TLS_SCHEMES.iter().any(|s| after_scheme(word, s.as_bytes()).is_some());
+            let word = redacted(word);
+            return Err(match asks_for_tls {
+                true => DirectiveError::Tls { word },
+                false => DirectiveError::UnknownScheme { word },
+            });
         };
         let word = Word { word, protocol };
         // The credentials end at the last "@" before a path, which may have an "@" itself.

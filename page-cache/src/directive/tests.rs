@@ -89,22 +89,77 @@ fn the_format_goes_with_the_key_unless_it_is_given() {
 
 #[test]
 fn releases_of_django() {
-    let version = |major, minor, patch| Some(DjangoVersion { major, minor, patch });
-    for (word, expected) in [
-        ("auto", None),
-        ("5.2.19", version(5, 2, 19)),
-        ("6.1", version(6, 1, 0)),
-        ("4", version(4, 0, 0)),
+    use crate::key::vary::VaryForm::*;
+    for (word, form) in [
+        ("3.2.25", Raw),
+        ("5.2.0", Raw),
+        ("5.2.18", Raw),
+        ("5.2.19", RawAbsent),
+        ("6.0.9", Raw),
+        ("6.0.10", RawAbsent),
+        ("6.1.0", Netstring),
+        ("6.1.2", Netstring),
+        ("6.1.3", NetstringAbsent),
+        ("7.0.1", NetstringAbsent),
+        // What is left out does not matter.
+        ("4.2", Raw),
+        ("5.1", Raw),
+        ("4", Raw),
+        ("6.2", NetstringAbsent),
+        ("7", NetstringAbsent),
+        ("raw", Raw),
+        ("raw-absent", RawAbsent),
+        ("netstring", Netstring),
+        ("netstring-absent", NetstringAbsent),
     ] {
-        assert_eq!(on(&format!("redis://r django={word}")).django, expected, "{word}");
+        assert_eq!(on(&format!("redis://r django={word}")).django, Some(form), "{word}");
     }
-    assert!(version(5, 2, 19) < version(6, 0, 0) && version(6, 0, 9) < version(6, 0, 10));
-    for word in ["", "x", "5.", ".5", "5..2", "5.2.19.1", "5.2rc1", "+5", "70000", "AUTO", "5,2"] {
+    assert_eq!(on("redis://r").django, None);
+}
+
+#[test]
+fn what_is_no_release_of_django() {
+    let error = |word: &str| error(&format!("redis://r django={word}"));
+    for word in [
+        "",
+        "x",
+        "5.",
+        ".5",
+        "5..2",
+        "5.2.19.1",
+        "5.2rc1",
+        "+5",
+        "70000",
+        "AUTO",
+        "5,2",
+        "5.2.x",
+        "Raw",
+        "raw-",
+        "raw_absent",
+        "netstrings",
+    ] {
         assert_eq!(
-            error(&format!("redis://r django={word}")),
-            format!("invalid django \"{word}\", it must be \"auto\" or a release such as 5.2.19"),
+            error(word),
+            format!(
+                "invalid django \"{word}\", it must be a release such as 5.2.19, or one of: raw, \
+                 raw-absent, netstring, netstring-absent"
+            ),
         );
     }
+    for word in ["5", "5.2", "6", "6.0", "6.1"] {
+        assert_eq!(
+            error(word),
+            format!(
+                "invalid django \"{word}\", it must be the whole release with its patch level, such \
+                 as 5.2.19: some of its patches have changed the keys"
+            ),
+        );
+    }
+    assert_eq!(
+        error("auto"),
+        "invalid django \"auto\", it must be the release of Django that the site runs, such as \
+         5.2.19: what visitors could forge is not found out any more"
+    );
 }
 
 #[test]
@@ -148,10 +203,10 @@ fn every_wrong_parameter_is_named() {
 fn the_first_word_is_the_store() {
     let message = |word: &str| {
         format!(
-            "invalid store \"{word}\", it must be \"off\" or begin with memcached:// or redis://"
+            "invalid store \"{word}\", it must be \"off\" or begin with memcached://, redis:// or valkey://"
         )
     };
-    for word in ["127.0.0.1:11211", "key=raw", "http://h", "rediss://h", "redis:/h", "OFF", "on"] {
+    for word in ["127.0.0.1:11211", "key=raw", "http://h", "redis:/h", "OFF", "on"] {
         assert_eq!(error(word), message(word));
     }
     assert_eq!(error(""), "no store, it must be \"off\", memcached://HOST or redis://HOST");
@@ -193,5 +248,38 @@ fn no_message_shows_credentials() {
         assert!(message.contains("***"), "{words}: {message}");
         let debug = format!("{:?}", read(words).unwrap_err());
         assert!(!debug.contains("hunter2"), "{debug}");
+    }
+}
+
+#[test]
+fn quotes_belong_around_the_whole_parameter() {
+    for (word, instead) in [
+        ("namespace=\":1:\"", "\"namespace=:1:\""),
+        ("prefix='a'", "'prefix=a'"),
+        ("uri=\"$host", "\"uri=...\""),
+        ("lang=\"\"", "\"lang=\""),
+        ("key=\"", "\"key=...\""),
+        ("fallback=\"@django\"", "\"fallback=@django\""),
+    ] {
+        assert_eq!(
+            error(&format!("redis://r {word}")),
+            format!(
+                "quotes in \"{word}\" would be part of the value, \
+                 quote the whole parameter instead: {instead}"
+            ),
+        );
+    }
+    // Elsewhere they may be meant.
+    assert_eq!(on("redis://r prefix=a\"b\"").prefix.unwrap(), b"a\"b\"");
+}
+
+#[test]
+fn tls_is_refused_by_its_name() {
+    for scheme in ["rediss", "valkeys", "REDISS"] {
+        let message = error(&format!("{scheme}://user:hunter2@h:6380/1"));
+        assert!(
+            message.starts_with(&format!("store \"{scheme}://***@h:6380/1\" asks for TLS")),
+            "{message}"
+        );
     }
 }

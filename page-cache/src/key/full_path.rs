@@ -40,8 +40,8 @@ fn is(byte: u8, class: u8) -> bool {
     CLASS.get(usize::from(byte)).is_some_and(|bits| bits & class != 0)
 }
 
-/// What Django's `get_full_path()` gives for a raw target; for nginx's current path and
-/// arguments, the path quoted with Django's path-safe set, `?` and the arguments.
+/// What Django's `get_full_path()` gives for a raw target, or for nginx's current path and
+/// arguments, which nginx escapes and the server of the application decodes again.
 ///
 /// Borrowed, and made in one pass, when nothing has to change, which is the common case.
 /// At most six times as long as the target otherwise.
@@ -75,17 +75,15 @@ fn raw(target: &[u8]) -> Result<Cow<'_, [u8]>, Failure> {
 }
 
 fn current<'a>(path: &'a [u8], args: &[u8]) -> Result<Cow<'a, [u8]>, Failure> {
-    if args.is_empty() && path.iter().all(|&byte| is(byte, PATH)) {
+    if args.is_empty() && path.first() == Some(&b'/') && path.iter().all(|&byte| is(byte, PATH)) {
         return Ok(Cow::Borrowed(path));
     }
     let mut out = Vec::new();
     out.try_reserve(path.len() + args.len() + 1).map_err(|_| Failure::Memory)?;
-    for &byte in path {
-        push_quoted(&mut out, byte, PATH)?;
-    }
+    push_decoded(&mut out, path)?;
     if !args.is_empty() {
         push(&mut out, b"?")?;
-        push(&mut out, args)?;
+        push_query(&mut out, args)?;
     }
     Ok(Cow::Owned(out))
 }
@@ -154,6 +152,11 @@ fn push_path(out: &mut Vec<u8>, path: &[u8]) -> Result<(), Failure> {
     let mut decoded = Vec::new();
     decoded.try_reserve_exact(path.len()).map_err(|_| Failure::Memory)?;
     decoded.extend(Unquote::new(path));
+    push_decoded(out, &decoded)
+}
+
+/// A path without escapes: PATH_INFO.
+fn push_decoded(out: &mut Vec<u8>, decoded: &[u8]) -> Result<(), Failure> {
     push(out, b"/")?;
     // WSGIRequest: "%s/%s" % (script_name, path_info.replace("/", "", 1)), where the first
     // slash need not be the first character.
@@ -328,15 +331,19 @@ mod tests {
     }
 
     #[test]
-    fn a_current_path_is_quoted_and_its_arguments_kept() {
+    fn a_current_path_and_its_arguments_are_quoted_as_those_of_a_target() {
         for (path, args, whole) in [
             (&b"/a/b"[..], &b""[..], &b"/a/b"[..]),
             (b"/a b", b"", b"/a%20b"),
             (b"/caf\xc3\xa9/", b"", b"/caf%C3%A9/"),
-            (b"/x\xff%;?#", b"", b"/x%FF%25%3B%3F%23"),
+            (b"/x\xff%;?#", b"", b"/x%25FF%25%3B%3F%23"),
+            (b"/x\xe4\xbd/\xff", b"", b"/x%25E4%25BD/%25FF"),
+            (b"//a//b", b"", b"//a//b"),
             (b"/a", b"b=c&d", b"/a?b=c&d"),
-            (b"/a", b"b=\xff %zz#?", b"/a?b=\xff %zz#?"),
-            (b"", b"", b""),
+            (b"/a", b"^|\"<>\\`{} x", b"/a?%5E%7C%22%3C%3E%5C%60%7B%7D%20x"),
+            (b"/a", b"b=\xe9 %zz?", b"/a?b=%C3%A9%20%zz?"),
+            (b"", b"", b"/"),
+            (b"a", b"b", b"/a?b"),
         ] {
             let made = full_path(Target::Current { path, args }).unwrap();
             assert_eq!(*made, *whole, "{}", path.escape_ascii());

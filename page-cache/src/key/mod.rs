@@ -5,9 +5,11 @@
 //! store can take, checked once.
 
 pub mod django;
+pub mod field;
 mod full_path;
 pub(crate) mod percent;
 mod recipe;
+mod shown;
 pub(crate) mod utf8;
 pub mod vary;
 
@@ -20,6 +22,7 @@ use crate::wire::{Protocol, memcached};
 
 pub use full_path::full_path;
 pub use recipe::Recipe;
+pub use shown::shown;
 
 /// The longest key of memcached, in bytes (`KEY_MAX_LENGTH`, memcached's doc/protocol.txt).
 pub const MEMCACHED_KEY_MAX: usize = 250;

@@ -15,11 +15,13 @@ use std::rc::Rc;
 
 use smallvec::SmallVec;
 
+use super::hint::{Hint, OneOf};
 use super::memory::Memory;
 use crate::key::django::PageMethod;
-use crate::key::vary::{Forms, NoDigest, RequestHeaders, vary_digests};
+use crate::key::vary::{self, NoDigest, RequestHeaders, vary_digest};
 use crate::key::{CacheKey, NoKey};
 use crate::outcome::{Failure, Miss};
+use crate::page::body;
 use crate::page::django::{self, HeaderList};
 use crate::page::{Page, PickleError, Refusal, Rejection};
 use crate::pipeline::Value;
@@ -60,11 +62,10 @@ pub struct Lookup {
     list: Option<Rc<HeaderList>>,
     /// The list by which pages have been asked for before.
     guess: Option<Rc<HeaderList>>,
-    /// The others than the known forms have been asked for.
-    probed: bool,
     page: Option<usize>,
     done: bool,
     error: Option<PickleError>,
+    hint: Option<Hint>,
 }
 
 /// A key that was asked for.
@@ -77,10 +78,7 @@ struct Asked {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum What {
     HeaderList,
-    Page {
-        method: PageMethod,
-        forms: Forms,
-    },
+    Page,
     /// A page by a header list that does not hold any more.
     Stale,
 }
@@ -98,15 +96,6 @@ impl<R: Into<Rejection>> From<R> for End {
     }
 }
 
-impl From<NoDigest> for Rejection {
-    fn from(why: NoDigest) -> Self {
-        match why {
-            NoDigest::Duplicate => Miss::Vary.into(),
-            NoDigest::Memory => Failure::Memory.into(),
-        }
-    }
-}
-
 impl Lookup {
     /// Begins a conversation. `now` is in milliseconds of the owner's monotonic clock.
     pub fn start(
@@ -120,10 +109,10 @@ impl Lookup {
             asked: SmallVec::new(),
             list: None,
             guess: None,
-            probed: false,
             page: None,
             done: false,
             error: None,
+            hint: None,
         };
         let step = lookup.first(memory, headers, now);
         let step = lookup.end(step);
@@ -146,7 +135,7 @@ impl Lookup {
         asked.answer = Some(answer);
         let step = match asked.what {
             What::HeaderList => self.heard_list(i, memory, headers, now),
-            What::Page { .. } => self.weigh(memory, headers, now),
+            What::Page => self.weigh(memory),
             What::Stale => Err(End::Wait),
         };
         self.end(step)
@@ -158,8 +147,24 @@ impl Lookup {
     }
 
     /// What was wrong with a value that could not be decoded.
-    pub fn error(&self) -> Option<PickleError> {
-        self.error
+    pub fn error(&self) -> Option<&PickleError> {
+        self.error.as_ref()
+    }
+
+    /// memcached's flags of the value that came last, and a hint at what they mean if that is
+    /// not known here; see [`body::flags_hint()`].
+    pub fn flags_hint(&self) -> Option<String> {
+        let Plan::Key { reading, .. } = &self.plan else { return None };
+        match self.asked.last()?.answer.as_ref()? {
+            Answer::Value(value) => body::flags_hint(value.flags?, reading.gzip_flag),
+            Answer::Absent => None,
+        }
+    }
+
+    /// What the operator should know, if there is something. Whether it goes to a log is
+    /// [`Memory::may_say`]'s.
+    pub fn hint(&self) -> Option<&Hint> {
+        self.hint.as_ref()
     }
 
     fn end(&mut self, step: Result<Step, End>) -> Step {
@@ -188,17 +193,16 @@ impl Lookup {
         let mut keys = Keys::new();
         match &self.plan {
             Plan::Key { .. } => {
-                let what = What::Page { method: PageMethod::Get, forms: Forms::ALL };
-                self.ask(&mut keys, key, what)?;
+                self.ask(&mut keys, key, What::Page)?;
             }
-            Plan::Django(plan) => {
-                let wanted = plan.wanted(memory);
+            Plan::Django(_) => {
                 let guess = memory.list(&key, now);
                 self.ask(&mut keys, key, What::HeaderList)?;
                 if let Some(list) = guess {
                     // A request that has no digest by this list may have one by the right one.
-                    if self.ask_pages(&mut keys, &list, headers, wanted, Forms::NONE).is_ok() {
-                        self.guess = Some(list);
+                    match self.ask_pages(&mut keys, &list, headers) {
+                        Ok(()) => self.guess = Some(list),
+                        Err(_) => self.hint = None,
                     }
                 }
             }
@@ -223,7 +227,7 @@ impl Lookup {
         if let Some(guess) = self.guess.as_ref().filter(|guess| guess.was_read_from(value)) {
             // It lies there as it did: what it says is known.
             self.list = Some(Rc::clone(guess));
-            return self.weigh(memory, headers, now);
+            return self.weigh(memory);
         }
         let list = match django::header_list(value, &plan.reading.django()) {
             Ok(list) => Rc::new(list),
@@ -235,112 +239,108 @@ impl Lookup {
         memory.remember(plan.keys.header(), &list, now);
         self.list = Some(Rc::clone(&list));
         if self.guess.as_ref().is_some_and(|guess| *guess == list) {
-            return self.weigh(memory, headers, now);
+            return self.weigh(memory);
         }
         for asked in &mut self.asked {
-            if matches!(asked.what, What::Page { .. }) {
+            if asked.what == What::Page {
                 asked.what = What::Stale;
             }
         }
-        let wanted = plan.wanted(memory);
         let mut keys = Keys::new();
-        self.ask_pages(&mut keys, &list, headers, wanted, Forms::NONE)?;
+        self.ask_pages(&mut keys, &list, headers)?;
         Ok(Step::Ask(keys))
     }
 
     /// Goes through the answers, the most wanted page first.
-    fn weigh(
-        &mut self,
-        memory: &mut Memory,
-        headers: &dyn RequestHeaders,
-        now: u64,
-    ) -> Result<Step, End> {
+    fn weigh(&mut self, memory: &mut Memory) -> Result<Step, End> {
         if matches!(self.plan, Plan::Django(_)) && self.list.is_none() {
             return Err(End::Wait);
         }
         for (i, asked) in self.asked.iter().enumerate() {
-            let What::Page { forms, .. } = asked.what else { continue };
+            if asked.what != What::Page {
+                continue;
+            }
             match &asked.answer {
                 None => return Err(End::Wait),
                 Some(Answer::Absent) => {}
                 Some(Answer::Value(value)) => {
                     let reading = match &self.plan {
                         Plan::Key { reading, .. } => reading,
-                        Plan::Django(plan) => {
-                            if plan.form.is_none() {
-                                memory.answered(forms);
-                            }
-                            &plan.reading
-                        }
+                        Plan::Django(plan) => &plan.reading,
                     };
+                    if self.varies() {
+                        memory.fruitful();
+                    }
                     let page = reading.page(value)?;
                     self.page = Some(i);
                     return Ok(Step::Done(Ok(page)));
                 }
             }
         }
-        self.probe(memory, headers, now)
+        // Visitors whose values nobody had before come one after the other, but not for ever.
+        if self.varies() && memory.fruitless() {
+            self.hint = Some(Hint::OutOfDate);
+        }
+        Err(Miss::Absent.into())
     }
 
-    /// No page in a form that the site is known to use: perhaps in another.
-    fn probe(
-        &mut self,
-        memory: &mut Memory,
-        headers: &dyn RequestHeaders,
-        now: u64,
-    ) -> Result<Step, End> {
-        let (Plan::Django(plan), Some(list)) = (&self.plan, self.list.clone()) else {
-            return Err(Miss::Absent.into());
-        };
-        let tried = self.asked.iter().fold(Forms::NONE, |tried, asked| match asked.what {
-            What::Page { forms, .. } => tried.or(forms),
-            What::HeaderList | What::Stale => tried,
-        });
-        // Where nothing varies, all forms have been asked for by one key.
-        if plan.form.is_some() || self.probed || tried == Forms::ALL {
-            return Err(Miss::Absent.into());
-        }
-        self.probed = true;
-        if !memory.may_probe(now) {
-            return Err(Miss::Absent.into());
-        }
-        let mut keys = Keys::new();
-        self.ask_pages(&mut keys, &list, headers, Forms::ALL, tried)?;
-        if keys.is_empty() { Err(Miss::Absent.into()) } else { Ok(Step::Ask(keys)) }
+    /// Whether the page is known to vary.
+    fn varies(&self) -> bool {
+        self.list.as_ref().is_some_and(|list| !list.is_empty())
     }
 
-    /// Asks for the pages of all distinct digests that a wanted form gives and none of those
-    /// that have been tried: GET's first, as Django does for HEAD too.
+    /// Asks for the page by its list: GET's first, as Django does for HEAD too.
     fn ask_pages(
         &mut self,
         keys: &mut Keys,
-        list: &HeaderList,
+        list: &Rc<HeaderList>,
         headers: &dyn RequestHeaders,
-        wanted: Forms,
-        tried: Forms,
     ) -> Result<(), Rejection> {
+        let digest = self.digest(list, headers)?;
         let Plan::Django(plan) = &self.plan else { return Ok(()) };
-        // All forms are computed where any is possible: those that agree share a key.
-        let computed = plan.form.map_or(Forms::ALL, Forms::from);
-        let digests = vary_digests(list.iter(), headers, computed)?;
         let methods: &[PageMethod] =
             if plan.head { &[PageMethod::Get, PageMethod::Head] } else { &[PageMethod::Get] };
         for &method in methods {
-            for digest in digests.iter() {
-                if digest.forms.and(wanted).is_empty() || !digest.forms.and(tried).is_empty() {
-                    continue;
-                }
-                let Plan::Django(plan) = &self.plan else { return Ok(()) };
-                let key = match plan.keys.page(method, &digest.hex) {
-                    Ok(key) => key,
-                    Err(NoKey::Memory) => return Err(Failure::Memory.into()),
-                    // HEAD's is longer than GET's: Django has stored nothing there.
-                    Err(NoKey::Illegal(_) | NoKey::TwoSteps) => continue,
-                };
-                self.ask(keys, key, What::Page { method, forms: digest.forms })?;
-            }
+            let Plan::Django(plan) = &self.plan else { return Ok(()) };
+            let key = match plan.keys.page(method, &digest) {
+                Ok(key) => key,
+                Err(NoKey::Memory) => return Err(Failure::Memory.into()),
+                // HEAD's is longer than GET's: Django has stored nothing there.
+                Err(NoKey::Illegal(_) | NoKey::TwoSteps) => continue,
+            };
+            self.ask(keys, key, What::Page)?;
         }
         Ok(())
+    }
+
+    /// The digest of what the application sees of the headers in the list; where there is
+    /// none, a hint says why.
+    fn digest(
+        &mut self,
+        list: &Rc<HeaderList>,
+        headers: &dyn RequestHeaders,
+    ) -> Result<[u8; 32], Rejection> {
+        if list.is_empty() {
+            return Ok(vary::NOTHING);
+        }
+        let one = |at| OneOf { list: Rc::clone(list), at };
+        let form = match &self.plan {
+            Plan::Django(plan) => plan.form,
+            Plan::Key { .. } => None,
+        };
+        let Some(form) = form else {
+            self.hint = Some(Hint::NoForm(one(0)));
+            return Err(Miss::Vary.into());
+        };
+        vary_digest(list.iter(), headers, form).map_err(|why| {
+            match why {
+                NoDigest::Memory => return Failure::Memory.into(),
+                NoDigest::Duplicate => {}
+                NoDigest::NotOwn { at } => self.hint = Some(Hint::NotOwn(one(at))),
+                NoDigest::Unclear { at } => self.hint = Some(Hint::Unclear(one(at))),
+            }
+            Miss::Vary.into()
+        })
     }
 
     fn ask(&mut self, keys: &mut Keys, key: CacheKey, what: What) -> Result<(), Failure> {

@@ -5,10 +5,13 @@ use std::collections::HashMap;
 use std::mem;
 use std::rc::Rc;
 
+use smallvec::SmallVec;
+
 use crate::hash::BuildGiven;
 use crate::key::CacheKey;
-use crate::key::vary::Forms;
 use crate::page::django::HeaderList;
+
+use super::hint::Hint;
 
 /// Header lists of one generation; two are kept.
 const LISTS_MAX: usize = 2048;
@@ -21,12 +24,17 @@ const USUAL: u8 = 8;
 /// does, and the hint is checked: the time only lets the lists of pages go that nobody asks
 /// for any more.
 const GENERATION_MS: u64 = 30_000;
-/// How often, in milliseconds, the forms of the Vary digest that did not answer are asked
-/// for again.
-const PROBE_MS: u64 = 1000;
+/// So many look-ups in a row that find what a page varies on and not the page are no chance.
+const FRUITLESS: u32 = 100;
+/// How long, in milliseconds, nothing more is said of fruitless look-ups: visitors can cause
+/// them.
+const SAID_MS: u64 = 3_600_000;
+/// Of how many headers it is said that a page varies on them.
+const HEADERS_SAID: usize = 8;
 
-/// The memory of one location and worker: what it was told of Django's pages.
-#[derive(Debug)]
+/// The memory of one location and worker: what it was told of Django's pages, and what it has
+/// said of them. Nothing in it decides which page a request gets.
+#[derive(Debug, Default)]
 pub struct Memory {
     /// Header lists by a hash of their keys.
     young: HashMap<u128, Rc<HeaderList>, BuildGiven>,
@@ -36,24 +44,14 @@ pub struct Memory {
     repeated: u8,
     /// When `young` was begun, in milliseconds of the owner's clock.
     begun: u64,
-    /// The forms of the Vary digest that the site may be using.
-    forms: Forms,
-    /// When the other forms were asked for.
-    probed: Option<u64>,
-}
-
-impl Default for Memory {
-    fn default() -> Self {
-        Self {
-            young: HashMap::default(),
-            old: HashMap::default(),
-            last: None,
-            repeated: 0,
-            begun: 0,
-            forms: Forms::ALL,
-            probed: None,
-        }
-    }
+    /// Look-ups in a row that found what a page varies on and not the page.
+    fruitless: u32,
+    /// When that was last said.
+    said_out_of_date: Option<u64>,
+    /// It was said that the form of the Vary digest is not known.
+    said_no_form: bool,
+    /// Hashes of the headers of which something was said.
+    said_of: SmallVec<[u64; HEADERS_SAID]>,
 }
 
 impl Memory {
@@ -140,25 +138,44 @@ impl Memory {
         self.begun = now;
     }
 
-    /// The forms that may answer, as far as is known.
-    pub(super) fn forms(&self) -> Forms {
-        self.forms
+    /// A page that varies was found: its key is made in the right way.
+    pub(super) fn fruitful(&mut self) {
+        self.fruitless = 0;
     }
 
-    /// One of `forms` has answered.
-    pub(super) fn answered(&mut self, forms: Forms) {
-        let both = self.forms.and(forms);
-        self.forms = if both.is_empty() { forms } else { both };
-    }
-
-    /// Whether the forms that did not answer before may be asked for; if so, not again for a
-    /// second.
-    pub(super) fn may_probe(&mut self, now: u64) -> bool {
-        let due = self.probed.is_none_or(|probed| now.saturating_sub(probed) >= PROBE_MS);
+    /// A page that varies was not found, though its list was. Whether that is a hint by now:
+    /// once in a hundred such look-ups without another between them.
+    pub(super) fn fruitless(&mut self) -> bool {
+        self.fruitless += 1;
+        let due = self.fruitless >= FRUITLESS;
         if due {
-            self.probed = Some(now);
+            self.fruitless = 0;
         }
         due
+    }
+
+    /// Whether `hint` may go to the log now: once in a worker's life for each header, once an
+    /// hour for what visitors can cause.
+    pub fn may_say(&mut self, hint: &Hint, now: u64) -> bool {
+        match hint {
+            Hint::NoForm(_) => !mem::replace(&mut self.said_no_form, true),
+            Hint::NotOwn(header) | Hint::Unclear(header) => {
+                let hash = twox_hash::XxHash3_64::oneshot(header.name());
+                let new = self.said_of.len() < HEADERS_SAID && !self.said_of.contains(&hash);
+                if new {
+                    self.said_of.push(hash);
+                }
+                new
+            }
+            Hint::OutOfDate => {
+                let said = self.said_out_of_date;
+                let due = said.is_none_or(|said| now.saturating_sub(said) >= SAID_MS);
+                if due {
+                    self.said_out_of_date = Some(now);
+                }
+                due
+            }
+        }
     }
 }
 

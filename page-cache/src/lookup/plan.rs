@@ -2,14 +2,15 @@
 
 use std::rc::Rc;
 
-use super::memory::Memory;
 use crate::directive::Format;
 use crate::key::django::{DjangoKeys, KeyParts};
-use crate::key::vary::{Forms, VaryForm};
+use crate::key::vary::VaryForm;
 use crate::key::{CacheKey, NoKey, Recipe};
+use crate::outcome::Miss;
 use crate::page::body::{self, BodyOptions};
+use crate::page::cache_control;
 use crate::page::django::{self, DjangoOptions};
-use crate::page::{Page, Rejection};
+use crate::page::{GzipFlag, Page, Rejection};
 use crate::pipeline::Value;
 use crate::request::Method;
 use crate::wire::Protocol;
@@ -22,8 +23,10 @@ pub struct Reading {
     /// The largest value, inflated, and the largest body, in bytes
     /// (`rust_page_cache_max_size`).
     pub max_size: usize,
-    /// memcached flag bits that mark a value as gzip (`rust_page_cache_gzip_flag`).
-    pub gzip_flag: u32,
+    /// Which values are gzip (`rust_page_cache_gzip_flag`).
+    pub gzip_flag: GzipFlag,
+    /// Only pages that say that they are for everybody (`rust_page_cache_public_only`).
+    pub public_only: bool,
 }
 
 impl Reading {
@@ -32,13 +35,17 @@ impl Reading {
     }
 
     pub(super) fn page(self, value: &Rc<Value>) -> Result<Page, Rejection> {
-        match self.format {
-            Format::Django => django::decode(value, &self.django()),
+        let page = match self.format {
+            Format::Django => django::decode(value, &self.django())?,
             Format::Body => {
                 let options = BodyOptions { max_size: self.max_size, gzip_flag: self.gzip_flag };
-                Ok(body::decode(value, &options)?)
+                body::decode(value, &options)?
             }
+        };
+        if self.public_only && !cache_control::is_public(&page) {
+            return Err(Miss::Private.into());
         }
+        Ok(page)
     }
 }
 
@@ -63,7 +70,8 @@ pub struct DjangoPlan {
     pub keys: DjangoKeys,
     /// The request is HEAD: a page stored for HEAD will do where there is none for GET.
     pub head: bool,
-    /// The form of the Vary digest (`django=`); to be found out if there is none.
+    /// The form of the Vary digest (`django=`); if it is not known, only pages that vary on
+    /// nothing have a key.
     pub form: Option<VaryForm>,
     /// How the value of the page is read.
     pub reading: Reading,
@@ -88,12 +96,5 @@ impl Plan {
         }
         let keys = DjangoKeys::new(protocol, parts)?;
         Ok(Self::Django(DjangoPlan { keys, head: method == Method::Head, form, reading }))
-    }
-}
-
-impl DjangoPlan {
-    /// The forms to ask for first.
-    pub(super) fn wanted(&self, memory: &Memory) -> Forms {
-        self.form.map_or_else(|| memory.forms(), Forms::from)
     }
 }

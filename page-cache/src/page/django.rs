@@ -8,16 +8,17 @@
 mod cookies;
 mod header_list;
 mod headers;
+mod phrase;
 mod response;
 
 use std::ops::Range;
 use std::rc::Rc;
 
 use super::compress::Encoding;
-use super::pickle::{self, PickleError, Span};
-use super::{Body, Page, Rejection};
+use super::pickle::{self, Items, PickleError, Span, Tree, Value, shown_name};
+use super::{Body, GzipFlag, Page, Rejection};
 use crate::outcome::Failure;
-use crate::pipeline::Value;
+use crate::pipeline::Value as Stored;
 
 pub use header_list::HeaderList;
 
@@ -30,8 +31,8 @@ pub struct DjangoOptions {
     /// The largest value, inflated, and the largest body, in bytes
     /// (`rust_page_cache_max_size`).
     pub max_size: usize,
-    /// memcached flag bits that mark a value as gzip (`rust_page_cache_gzip_flag`).
-    pub gzip_flag: u32,
+    /// Which values are gzip (`rust_page_cache_gzip_flag`); here their first bytes tell it, too.
+    pub gzip_flag: GzipFlag,
 }
 
 /// Reads a stored value as Django's cache middleware does.
@@ -41,7 +42,7 @@ pub struct DjangoOptions {
 /// a page that was not made for everybody, [`Failure::TooLarge`] over `max_size`,
 /// [`Failure::Undecodable`], with the position, for everything that is no page,
 /// [`Failure::Memory`].
-pub fn decode(value: &Rc<Value>, options: &DjangoOptions) -> Result<Page, Rejection> {
+pub fn decode(value: &Rc<Stored>, options: &DjangoOptions) -> Result<Page, Rejection> {
     let pickle = open(value, options)?;
     let tree = pickle::load(&pickle)?;
     response::page(&tree, &Pickle::of(&pickle), options.max_size)
@@ -52,7 +53,7 @@ pub fn decode(value: &Rc<Value>, options: &DjangoOptions) -> Result<Page, Reject
 /// # Errors
 /// [`Miss::Vary`](crate::Miss::Vary) if it contains `HTTP_*`, which stands for everything;
 /// else as [`decode()`].
-pub fn header_list(value: &Rc<Value>, options: &DjangoOptions) -> Result<HeaderList, Rejection> {
+pub fn header_list(value: &Rc<Stored>, options: &DjangoOptions) -> Result<HeaderList, Rejection> {
     let pickle = open(value, options)?;
     let tree = pickle::load(&pickle)?;
     let mut list = header_list::read(&tree, &Pickle::of(&pickle))?;
@@ -93,10 +94,10 @@ impl<'a> Pickle<'a> {
 }
 
 /// The pickle in a value.
-fn open(value: &Rc<Value>, options: &DjangoOptions) -> Result<Body, Rejection> {
+fn open(value: &Rc<Stored>, options: &DjangoOptions) -> Result<Body, Rejection> {
     let stored = Body::stored(value);
     let flags = value.flags.unwrap_or(0);
-    let encoding = if flags & options.gzip_flag != 0 {
+    let encoding = if flags & options.gzip_flag.bits() != 0 {
         Encoding::Gzip
     } else if flags & FLAG_ZLIB != 0 {
         Encoding::Zlib
@@ -104,11 +105,42 @@ fn open(value: &Rc<Value>, options: &DjangoOptions) -> Result<Body, Rejection> {
         Encoding::of(&stored)
     };
     encoding.decode(stored, options.max_size).map_err(|why| match why {
-        Failure::Undecodable => PickleError { at: 0, what: "does not inflate" }.into(),
+        Failure::Undecodable => PickleError::new(0, "does not inflate").into(),
         why => why.into(),
     })
 }
 
 fn wrong<T>(at: usize, what: &'static str) -> Result<T, Rejection> {
-    Err(PickleError { at, what }.into())
+    Err(PickleError::new(at, what).into())
+}
+
+/// A value is not what it must be, perhaps because it is of a class that is not known.
+fn not_read<T>(
+    tree: &Tree,
+    pickle: &Pickle<'_>,
+    value: Value,
+    what: &'static str,
+) -> Result<T, Rejection> {
+    let class = tree.class_name(value);
+    let class = class.and_then(|(module, name)| shown_name(pickle.get(module), pickle.get(name)));
+    Err(PickleError { at: tree.at(value, pickle.end()), what, class }.into())
+}
+
+/// Calls `attribute` with the name and the value of each item of an object's state. As in a
+/// dict, what is set last counts.
+fn for_each_attribute(
+    tree: &Tree,
+    pickle: &Pickle<'_>,
+    state: Option<Items<'_>>,
+    attribute: &mut dyn FnMut(&[u8], Value),
+) -> Result<(), Rejection> {
+    let Some(mut state) = state else { return Ok(()) };
+    while let Some((name, value)) = state.pair() {
+        // A name of a class of its own could be equal to any other.
+        let Value::Str(span) = name else {
+            return not_read(tree, pickle, name, "name of an attribute is not a string");
+        };
+        attribute(pickle.get(span), value);
+    }
+    Ok(())
 }

@@ -2,12 +2,15 @@
 
 pub mod age;
 pub mod body;
+pub mod cache_control;
 mod compress;
 pub mod django;
+pub mod hidden;
 mod inflate;
 mod pickle;
 mod pickled;
 mod rejection;
+mod token;
 
 use std::fmt;
 use std::ops::{Deref, Range};
@@ -25,7 +28,7 @@ pub use rejection::Rejection;
 pub struct Page {
     /// The status code, 200 to 599.
     pub status: u16,
-    /// The reason phrase, where the stored page brings its own.
+    /// The reason phrase, where it is not the one that nginx has for the status.
     pub reason: Option<Vec<u8>>,
     /// The stored header fields, in their order; none where only a body is stored.
     pub headers: Vec<Header>,
@@ -141,6 +144,51 @@ impl fmt::Debug for Body {
     }
 }
 
+/// Which values are gzip already (`rust_page_cache_gzip_flag`).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum GzipFlag {
+    /// Those with one of these bits in memcached's flags; 0: none.
+    Bits(u32),
+    /// Those that begin as gzip does.
+    Magic,
+}
+
+impl GzipFlag {
+    /// The directive's word: a number of 32 bits, or `magic`.
+    pub fn parse(word: &[u8]) -> Option<Self> {
+        if word == b"magic" {
+            return Some(Self::Magic);
+        }
+        let digits = std::str::from_utf8(word).ok()?;
+        // What parse() takes too: a sign.
+        let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+        digits.parse().ok().filter(|_| plain).map(Self::Bits)
+    }
+
+    /// The bits of memcached's flags.
+    pub const fn bits(self) -> u32 {
+        match self {
+            Self::Bits(bits) => bits,
+            Self::Magic => 0,
+        }
+    }
+}
+
+impl Default for GzipFlag {
+    fn default() -> Self {
+        Self::Bits(0)
+    }
+}
+
+impl fmt::Display for GzipFlag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bits(bits) => write!(f, "{bits}"),
+            Self::Magic => f.write_str("magic"),
+        }
+    }
+}
+
 /// Why a stored value is not served.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Refusal {
@@ -244,6 +292,28 @@ mod tests {
         assert_eq!(format!("{part:?}"), "Body(2 bytes)");
         let inflated = Body::inflated(b"page".to_vec());
         assert_eq!((&*inflated, inflated.len(), inflated.held() >= 4), (&b"page"[..], 4, true));
+    }
+
+    #[test]
+    fn a_gzip_flag_is_a_number_or_magic() {
+        for (word, flag) in [
+            (&b"0"[..], Some(GzipFlag::default())),
+            (b"2", Some(GzipFlag::Bits(2))),
+            (b"4294967295", Some(GzipFlag::Bits(u32::MAX))),
+            (b"magic", Some(GzipFlag::Magic)),
+            (b"4294967296", None),
+            (b"+2", None),
+            (b"-1", None),
+            (b"2k", None),
+            (b"", None),
+            (b"Magic", None),
+            (b"\xff", None),
+        ] {
+            assert_eq!(GzipFlag::parse(word), flag, "{}", word.escape_ascii());
+            if let Some(flag) = flag {
+                assert_eq!(GzipFlag::parse(flag.to_string().as_bytes()), Some(flag));
+            }
+        }
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The pickle of a single bytes or str object: found, not interpreted.
 //!
 //! Opcodes are Python's (`Lib/pickle.py`, `Lib/pickletools.py`). Protocols 2 to 5 begin
-//! with PROTO; 0 and 1 do not, and memcached clients of Python 2 wrote them.
+//! with PROTO; 0 and 1 do not, and memcached clients of Python 2 wrote them. Protocol 2 has no
+//! bytes: Python 3 writes a call that makes them of a text, or of nothing.
 
 use std::ops::Range;
 
@@ -19,6 +20,16 @@ const BINSTRING: u8 = b'T';
 const SHORT_BINUNICODE: u8 = 0x8c;
 const BINUNICODE: u8 = b'X';
 const BINUNICODE8: u8 = 0x8d;
+const GLOBAL: u8 = b'c';
+const EMPTY_TUPLE: u8 = b')';
+const TUPLE2: u8 = 0x86;
+const REDUCE: u8 = b'R';
+
+/// The lines of a GLOBAL.
+const ENCODE: &[u8] = b"_codecs\nencode\n";
+const NO_BYTES: &[u8] = b"__builtin__\nbytes\n";
+/// The encoding by which protocol 2 has bytes, as CPython writes it.
+pub(super) const LATIN1: &[u8] = b"latin1";
 
 /// The newest protocol.
 const HIGHEST_PROTOCOL: u8 = 5;
@@ -28,9 +39,41 @@ pub(super) fn looks_pickled(bytes: &[u8]) -> bool {
     matches!(bytes, [PROTO, 2..=HIGHEST_PROTOCOL, ..])
 }
 
+/// The one object of a pickle: where its bytes lie.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Object {
+    /// As they are.
+    Plain(Range<usize>),
+    /// As the text that latin-1 makes of them, in UTF-8.
+    Latin1(Range<usize>),
+}
+
+/// Number of the bytes that are written as a text, see [`latin1_bytes()`].
+pub(super) fn latin1_len(text: &[u8]) -> usize {
+    text.iter().filter(|&&byte| byte & 0xc0 != 0x80).count()
+}
+
+/// The bytes of which latin-1 makes a text: of each character, in UTF-8, all are below U+0100.
+pub(super) fn latin1_bytes(text: &[u8]) -> impl Iterator<Item = u8> + '_ {
+    let mut high = 0;
+    text.iter().filter_map(move |&byte| match byte {
+        0xc0.. => {
+            high = byte << 6;
+            None
+        }
+        0x80.. => Some(high | byte & 0x3f),
+        byte => Some(byte),
+    })
+}
+
+/// Whether a text in UTF-8 is one that latin-1 can make.
+pub(super) fn is_latin1(text: &[u8]) -> bool {
+    std::str::from_utf8(text).is_ok() && text.iter().all(|&byte| byte <= 0xc3)
+}
+
 /// Where the object lies, if `bytes` are the pickle of exactly one bytes object or of one
 /// str without surrogates.
-pub(super) fn only_object(bytes: &[u8]) -> Option<Range<usize>> {
+pub(super) fn only_object(bytes: &[u8]) -> Option<Object> {
     let mut reader = Reader { bytes, at: 0 };
     if bytes.first() == Some(&PROTO) {
         reader.take(1)?;
@@ -43,12 +86,10 @@ pub(super) fn only_object(bytes: &[u8]) -> Option<Range<usize>> {
         match reader.byte()? {
             // Only a hint how much to read ahead: large bodies lie outside of frames.
             FRAME => reader.take(8).map(drop)?,
-            MEMOIZE if object.is_some() => {}
-            BINPUT if object.is_some() => reader.take(1).map(drop)?,
-            LONG_BINPUT if object.is_some() => reader.take(4).map(drop)?,
             STOP => return object.filter(|_| reader.at == bytes.len()),
-            opcode if object.is_none() => object = Some(reader.object(opcode)?),
-            _ => return None,
+            opcode if object.is_some() => reader.memo(opcode)?,
+            GLOBAL => object = Some(reader.call()?),
+            opcode => object = Some(Object::Plain(reader.object(opcode)?)),
         }
     }
 }
@@ -79,6 +120,53 @@ impl Reader<'_> {
         usize::try_from(length).ok()
     }
 
+    /// An opcode that only remembers the value on the stack.
+    fn memo(&mut self, opcode: u8) -> Option<()> {
+        let width = match opcode {
+            MEMOIZE => 0,
+            BINPUT => 1,
+            LONG_BINPUT => 4,
+            _ => return None,
+        };
+        self.take(width).map(drop)
+    }
+
+    /// Any number of them, and the opcode behind.
+    fn opcode(&mut self) -> Option<u8> {
+        loop {
+            let opcode = self.byte()?;
+            if !matches!(opcode, MEMOIZE | BINPUT | LONG_BINPUT) {
+                return Some(opcode);
+            }
+            self.memo(opcode)?;
+        }
+    }
+
+    fn is_next(&mut self, expected: &[u8]) -> bool {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let found = rest.starts_with(expected);
+        self.at += if found { expected.len() } else { 0 };
+        found
+    }
+
+    /// What Python 3 makes of bytes for protocol 2, behind its first opcode.
+    fn call(&mut self) -> Option<Object> {
+        let object = if self.is_next(NO_BYTES) {
+            (self.opcode()? == EMPTY_TUPLE).then_some(Object::Plain(self.at..self.at))
+        } else if self.is_next(ENCODE) {
+            let text = self.opcode().filter(|&opcode| opcode == BINUNICODE)?;
+            let text = self.object(text)?;
+            let encoding = self.opcode().filter(|&opcode| opcode == BINUNICODE)?;
+            let encoding = self.object(encoding)?;
+            let encodes =
+                self.bytes.get(encoding)? == LATIN1 && is_latin1(self.bytes.get(text.clone())?);
+            (encodes && self.opcode()? == TUPLE2).then_some(Object::Latin1(text))
+        } else {
+            None
+        };
+        object.filter(|_| self.opcode() == Some(REDUCE))
+    }
+
     fn object(&mut self, opcode: u8) -> Option<Range<usize>> {
         let width = match opcode {
             SHORT_BINBYTES | SHORT_BINSTRING | SHORT_BINUNICODE => 1,
@@ -106,8 +194,15 @@ mod tests {
 
     use super::*;
 
-    fn found(pickle: &[u8]) -> Option<&[u8]> {
-        only_object(pickle).map(|range| &pickle[range])
+    fn found(pickle: &[u8]) -> Option<Vec<u8>> {
+        only_object(pickle).map(|object| match object {
+            Object::Plain(range) => pickle[range].to_vec(),
+            Object::Latin1(range) => {
+                let bytes: Vec<u8> = latin1_bytes(&pickle[range.clone()]).collect();
+                assert_eq!(latin1_len(&pickle[range]), bytes.len());
+                bytes
+            }
+        })
     }
 
     /// `pickle.dumps()` of CPython 3.13 and 2.7.
@@ -127,7 +222,12 @@ mod tests {
             (b"\x80\x05C\x04page\x95\x01\0\0\0\0\0\0\0.", "page"),
             (b"\x80\x05\x95\x04\0\0\0\0\0\0\0C\0\x94.", ""),
         ] {
-            assert_eq!(found(pickle), Some(object.as_bytes()), "{}", pickle.escape_ascii());
+            assert_eq!(
+                found(pickle),
+                Some(object.as_bytes().to_vec()),
+                "{}",
+                pickle.escape_ascii()
+            );
         }
     }
 
@@ -157,7 +257,6 @@ mod tests {
             b"\x80\x05\x8e\xff\xff\xff\xff\xff\xff\xff\xffpage.",
             b"\x80\x05\x8e\xfe\xff\xff\xff\xff\xff\xff\x7fpage.",
             b"\x80\x02T\xff\xff\xff\xffpage.",
-            b"\x80\x02c_codecs\nencode\nq\0X\x04\0\0\0pageq\x01X\x06\0\0\0latin1q\x02\x86q\x03Rq\x04.",
             b"Vpage\np0\n.",
         ] {
             assert_eq!(found(pickle), None, "{}", pickle.escape_ascii());

@@ -5,7 +5,7 @@ use super::pickle::PickleError;
 use crate::outcome::{Failure, Miss, Outcome};
 
 /// A [`Refusal`], and for what cannot be decoded where it goes wrong.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{why}")]
 pub struct Rejection {
     /// The word for it.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use page_cache::page::django::{DjangoOptions, decode};
-use page_cache::page::{Page, Rejection};
+use page_cache::page::{GzipFlag, Page, Rejection};
 use page_cache::pipeline::Value;
 use page_cache::{Failure, Outcome};
 
@@ -118,7 +118,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 fn flags_of_memcached_go_before_looks() {
     let plain = pickles::page(&[], &[b"page"]);
     let (zlib, gzip) = (zlib(&plain), gzip(&plain));
-    let options = DjangoOptions { gzip_flag: 0x10, ..OPTIONS };
+    let options = DjangoOptions { gzip_flag: GzipFlag::Bits(0x10), ..OPTIONS };
     let undecodable = Outcome::from(Failure::Undecodable);
     for (flags, value, expected) in [
         (None, &plain, Outcome::Hit),

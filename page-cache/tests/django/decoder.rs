@@ -3,13 +3,14 @@
 use std::rc::Rc;
 
 use page_cache::page::django::{DjangoOptions, decode};
-use page_cache::page::{Page, Rejection};
+use page_cache::page::{GzipFlag, Page, Rejection};
 use page_cache::pipeline::Value;
 use page_cache::{Failure, Miss};
 
 use crate::support::{Json, bytes, latin1, records, show, text};
 
-pub const OPTIONS: DjangoOptions = DjangoOptions { max_size: 8 << 20, gzip_flag: 0 };
+pub const OPTIONS: DjangoOptions =
+    DjangoOptions { max_size: 8 << 20, gzip_flag: GzipFlag::Bits(0) };
 
 /// Fields that are nginx's to say, or of one connection.
 pub fn is_dropped(name: &[u8]) -> bool {

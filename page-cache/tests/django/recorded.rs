@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use page_cache::key::django::{PageMethod, default_uri};
-use page_cache::key::vary::{Forms, NoDigest, VaryForm, vary_digests};
+use page_cache::key::vary::{self, NoDigest, RequestHeaders, VaryForm, vary_digest};
 use page_cache::lookup::Memory;
 use page_cache::page::age::age;
 use page_cache::page::django::{decode, header_list};
@@ -78,9 +78,8 @@ fn the_keys_of_pages_are_django_s() {
         let keys = Site::of(&record).keys(&uri(&record, &request));
         let list = names(&record["header_list"]);
         let form = VaryForm::for_version(version(&record));
-        let digests = vary_digests(list.iter().map(Vec::as_slice), &request, form.into());
-        let digest = match digests {
-            Ok(digests) => digests.iter().next().unwrap(),
+        let digest = match vary_digest(list.iter().map(Vec::as_slice), &request, form) {
+            Ok(digest) => digest,
             Err(why) => {
                 assert_eq!(why, NoDigest::Duplicate, "{id}");
                 doubled += 1;
@@ -88,16 +87,11 @@ fn the_keys_of_pages_are_django_s() {
             }
         };
         let method = if request.method == "HEAD" { PageMethod::Head } else { PageMethod::Get };
-        let key = keys.page(method, &digest.hex).unwrap();
+        let key = keys.page(method, &digest).unwrap();
         assert_eq!(show(key.as_bytes()), show(&bytes(&record["expect"]["key_b64"])), "{id}");
         seen += 1;
     }
     assert!(seen >= 10 && doubled >= 1, "{seen} {doubled}");
-}
-
-/// `Vary: , X-A` made such names before Django trimmed them.
-fn is_malformed(name: &[u8]) -> bool {
-    name == b"HTTP_" || name.contains(&b' ')
 }
 
 #[test]
@@ -108,13 +102,6 @@ fn header_lists_are_read() {
         let list = header_list(&value(&record["expect"]), &OPTIONS);
         match &record["expect"]["header_list"] {
             Json::Null => {
-                assert_eq!(list.unwrap_err().why, Failure::Undecodable.into(), "{id}");
-                refused += 1;
-            }
-            expected
-                if record["expect"]["value_encoding"] == "pickle2"
-                    || names(expected).iter().any(|name| is_malformed(name)) =>
-            {
                 assert_eq!(list.unwrap_err().why, Failure::Undecodable.into(), "{id}");
                 refused += 1;
             }
@@ -140,10 +127,15 @@ fn pages_are_read() {
         let expected = &record["expect"];
         let page = decode(&value(expected), &OPTIONS);
         if expected["response"].is_null() {
-            // What an attribute that does not matter holds may be read over.
-            if !id.contains("/odd-object") {
+            // What the records' own reader refused: attributes of any class, and protocol 2, are
+            // read; a class of the site's own whose status is not in its state, what has to be
+            // closed, and other serializers are not.
+            if ["/odd-class", "/closer", "-json/", "-msgpack/"].iter().any(|odd| id.contains(odd)) {
                 assert_eq!(page.unwrap_err().why, Failure::Undecodable.into(), "{id}");
                 refused += 1;
+            } else {
+                compare(&record, &page.unwrap_or_else(|why| panic!("{id}: {why:?}")));
+                read += 1;
             }
             continue;
         }
@@ -173,14 +165,23 @@ fn the_second_answer_is_django_s() {
             (bytes(&record["expect"]["key_b64"]), value(&record["expect"])),
         ]);
         let head = request.method == "HEAD";
-        for form in [None, Some(VaryForm::for_version(version(&record)))] {
+        let own = Some(VaryForm::for_version(version(&record)));
+        let varies = record["header_list"].as_array().is_some_and(|list| !list.is_empty());
+        for form in [None, own] {
             let mut memory = Memory::new();
             for rounds in [2, 1] {
                 let keys = Site::of(&record).keys(&uri(&record, &request));
                 let plan = plan(keys, head, form);
                 let talk = converse(&store, plan, &mut memory, &request, 0, &mut in_order);
                 let Ok(page) = &talk.result else {
-                    let expected = expected_refusal(&record);
+                    let expected = match form {
+                        None if varies => expected_refusal(&record)
+                            .filter(|why| {
+                                *why == Failure::Undecodable.into() && talk.hint.is_none()
+                            })
+                            .or(Some(Miss::Vary.into())),
+                        _ => expected_refusal(&record),
+                    };
                     assert_eq!(talk.refusal().map(Into::into), expected, "{id}");
                     continue;
                 };
@@ -198,11 +199,13 @@ fn the_second_answer_is_django_s() {
 fn expected_refusal(record: &Json) -> Option<page_cache::Outcome> {
     let id = text(&record["id"]);
     let list = names(&record["header_list"]);
-    if list.iter().any(|name| name == b"HTTP_*") || id.contains("dup") {
+    // nginx drops fields with "_", as the recorded server did, unless it is told not to.
+    let is_doubtful = id.contains("dup") || id.contains("underscore-header");
+    if list.iter().any(|name| name == b"HTTP_*") || is_doubtful {
         return Some(Miss::Vary.into());
     }
     let response = &record["expect"]["response"];
-    if response.is_null() || list.iter().any(|name| is_malformed(name)) {
+    if response.is_null() {
         return Some(Failure::Undecodable.into());
     }
     let cookies = response["cookies"].as_array().unwrap();
@@ -260,13 +263,13 @@ fn compare(record: &Json, page: &page_cache::page::Page) {
 
 #[test]
 fn forms_agree_where_nothing_varies() {
-    let nothing = vary_digests(std::iter::empty(), &NoHeaders, Forms::ALL).unwrap();
-    assert_eq!(nothing.iter().count(), 1);
-    assert!(nothing.iter().all(|digest| digest.forms == Forms::ALL));
+    for form in VaryForm::ALL {
+        assert_eq!(vary_digest(std::iter::empty(), &NoHeaders, form), Ok(vary::NOTHING));
+    }
 }
 
 struct NoHeaders;
 
-impl page_cache::key::vary::RequestHeaders for NoHeaders {
+impl RequestHeaders for NoHeaders {
     fn for_each(&self, _: &mut dyn FnMut(&[u8], &[u8])) {}
 }

@@ -6,13 +6,14 @@ use std::rc::Rc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use page_cache::Failure;
 use page_cache::directive::{DjangoVersion, Format};
 use page_cache::key::django::{DjangoKeys, KeyParts};
 use page_cache::key::full_path;
-use page_cache::key::vary::{RequestHeaders, VaryForm};
-use page_cache::lookup::Memory;
+use page_cache::key::vary::{RequestHeaders, Set, VaryForm};
 use page_cache::lookup::conversation::{Answer, DjangoPlan, Lookup, Plan, Reading, Step};
-use page_cache::page::{Page, Refusal};
+use page_cache::lookup::{Hint, Memory};
+use page_cache::page::{GzipFlag, Page, Refusal};
 use page_cache::pipeline::Value;
 use page_cache::policy::admit_target;
 use page_cache::request::{Method, Rank, RequestView, Target};
@@ -90,6 +91,13 @@ impl RequestHeaders for Request {
         for (name, value) in &self.headers {
             field(name, value);
         }
+    }
+
+    /// Nothing was between the recorded clients and Django. It does not look where WSGI puts
+    /// the type of a body.
+    fn set(&self, name: &[u8]) -> Result<Option<Set<'_>>, Failure> {
+        let is_content = name == b"HTTP_CONTENT_TYPE";
+        Ok(Some(if is_content { Set::Value(b"") } else { Set::Client }))
     }
 }
 
@@ -185,7 +193,12 @@ impl Site {
     }
 }
 
-pub const READING: Reading = Reading { format: Format::Django, max_size: 8 << 20, gzip_flag: 0 };
+pub const READING: Reading = Reading {
+    format: Format::Django,
+    max_size: 8 << 20,
+    gzip_flag: GzipFlag::Bits(0),
+    public_only: false,
+};
 
 pub fn plan(keys: DjangoKeys, head: bool, form: Option<VaryForm>) -> Plan {
     Plan::Django(DjangoPlan { keys, head, form, reading: READING })
@@ -202,6 +215,8 @@ pub struct Talk {
     pub key: Option<Vec<u8>>,
     /// The keys of each round trip.
     pub rounds: Vec<Vec<Vec<u8>>>,
+    /// What the log may say.
+    pub hint: Option<Hint>,
 }
 
 impl Talk {
@@ -228,7 +243,9 @@ pub fn converse(
             Step::Done(result) => {
                 let key = lookup.key_of_page().map(|i| Vec::clone(&asked[i]));
                 assert_eq!(key.is_some(), result.is_ok());
-                return Talk { result, key, rounds };
+                let hint = lookup.hint().cloned();
+                assert!(hint.is_none() || result.is_err());
+                return Talk { result, key, rounds, hint };
             }
             Step::Ask(keys) => {
                 assert!(!keys.is_empty());

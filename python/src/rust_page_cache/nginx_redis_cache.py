@@ -1,7 +1,7 @@
 """nginx-redis-cache: the whole site or single views, under the md5 of host and full path.
 
-nginx: ``key=md5 uri=$http_host$rust_page_cache_full_path``. A key prefix stands in place of the
-``KEY_PREFIX`` of ``CACHES``: ``namespace=PREFIX:1:``.
+nginx: ``key=md5 uri=$rust_page_cache_host$rust_page_cache_full_path``. A key prefix stands in
+place of the ``KEY_PREFIX`` of ``CACHES``: ``namespace=PREFIX:1:``.
 """
 
 from __future__ import annotations

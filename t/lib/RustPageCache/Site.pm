@@ -29,6 +29,12 @@ sub start ($class, %options) {
                 $http .= <<"CONF";
     server {
         listen 127.0.0.1:$port;
+        # Nothing was between the recorded clients and Django.
+        rust_page_cache_set_header Authorization \$http_authorization;
+        rust_page_cache_set_header Content-Type "";
+        rust_page_cache_set_header Host \$http_host;
+        rust_page_cache_set_header X-A \$http_x_a;
+        rust_page_cache_set_header X-B \$http_x_b;
         location / {
             rust_page_cache @{[$store{$kind}->()->uri]} django=$version prefix=\$http_x_test_prefix
                 namespace=\$http_x_test_namespace lang=\$http_x_test_lang

@@ -35,6 +35,8 @@ fn addresses() {
         ("redis://h", host("h", None), 0),
         ("REDIS://h/3", host("h", None), 3),
         ("redis://h:7000/15", host("h", Some(7000)), 15),
+        ("valkey://h:7000/15", host("h", Some(7000)), 15),
+        ("Valkey://unix:/run/v.sock:/2", unix("/run/v.sock"), 2),
         ("redis://h/2147483647", host("h", None), 2_147_483_647),
         ("redis://[2001:db8::1]:7000/1", host("[2001:db8::1]", Some(7000)), 1),
         ("redis://unix:/run/r.sock", unix("/run/r.sock"), 0),

@@ -1,14 +1,13 @@
 //! The cookies of a stored page: none may be there, and what is there must make sense.
 
-use super::{Pickle, wrong};
+use super::{Pickle, not_read, wrong};
 use crate::page::Rejection;
 use crate::page::pickle::{Class, Items, Tree, Value};
 
 /// Whether the page sets any cookie.
 pub(super) fn any(tree: &Tree, pickle: &Pickle<'_>, cookies: Value) -> Result<bool, Rejection> {
-    let end = pickle.end();
     let Some((Class::Cookies, jar)) = tree.object(cookies) else {
-        return wrong(tree.at(cookies, end), "cookies are no SimpleCookie");
+        return not_read(tree, pickle, cookies, "cookies are no SimpleCookie");
     };
     let mut pairs = tree.items(jar);
     let mut found = false;
@@ -16,7 +15,7 @@ pub(super) fn any(tree: &Tree, pickle: &Pickle<'_>, cookies: Value) -> Result<bo
         found = true;
         check(pickle, name)?;
         let Some((Class::Morsel, id)) = tree.object(morsel) else {
-            return wrong(tree.at(morsel, end), "cookie is no Morsel");
+            return not_read(tree, pickle, morsel, "cookie is no Morsel");
         };
         check_all(pickle, tree.items(id))?;
         if let Some(state) = tree.state(id) {

@@ -1,6 +1,6 @@
 //! The list of headers that a page varies on (`learn_cache_key()`).
 
-use super::{Pickle, wrong};
+use super::{Pickle, not_read, wrong};
 use crate::outcome::{Failure, Miss};
 use crate::page::Rejection;
 use crate::page::pickle::{Tree, Value};
@@ -35,7 +35,8 @@ impl PartialEq for HeaderList {
 impl HeaderList {
     /// The names.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.names.split_inclusive(|&byte| byte == b'\n').map(|name| name.trim_ascii_end())
+        let lines = self.names.split_inclusive(|&byte| byte == b'\n');
+        lines.map(|name| name.strip_suffix(b"\n").unwrap_or(name))
     }
 
     /// Whether the page is the same for everybody.
@@ -71,12 +72,16 @@ impl HeaderList {
 }
 
 pub(super) fn read(tree: &Tree, pickle: &Pickle<'_>) -> Result<HeaderList, Rejection> {
-    let Some(items) = tree.list(tree.root()) else { return wrong(0, "not a list of headers") };
+    let Some(items) = tree.list(tree.root()) else {
+        return not_read(tree, pickle, tree.root(), "not a list of headers");
+    };
     let mut list = HeaderList::default();
     let mut varies_on_everything = false;
     for (count, item) in items.enumerate() {
         let at = tree.at(item, pickle.end());
-        let Value::Str(span) = item else { return wrong(at, "header name is not a string") };
+        let Value::Str(span) = item else {
+            return not_read(tree, pickle, item, "header name is not a string");
+        };
         let name = pickle.get(span);
         if count >= NAMES_MAX || name.len() > NAME_MAX {
             return wrong(at, "header list too large");
@@ -91,11 +96,12 @@ pub(super) fn read(tree: &Tree, pickle: &Pickle<'_>) -> Result<HeaderList, Rejec
     if varies_on_everything { Err(Miss::Vary.into()) } else { Ok(list) }
 }
 
-/// `HTTP_` and one or more characters of a token (RFC 9110, section 5.6.2) in upper case.
+/// `HTTP_` and the characters of a token (RFC 9110, section 5.6.2) in upper case; or none, or some
+/// and blanks around: Django takes each member of a Vary for a name, also an empty one.
 fn is_wsgi_name(name: &[u8]) -> bool {
     let token = |byte: &u8| match byte {
-        b'A'..=b'Z' | b'0'..=b'9' => true,
+        b'A'..=b'Z' | b'0'..=b'9' | b' ' | b'\t' => true,
         byte => b"!#$%&'+-.^_`|~".contains(byte),
     };
-    name.strip_prefix(b"HTTP_").is_some_and(|rest| !rest.is_empty() && rest.iter().all(token))
+    name.strip_prefix(b"HTTP_").is_some_and(|rest| rest.iter().all(token))
 }

@@ -1,6 +1,6 @@
 //! The stored header fields: which of them go to the client.
 
-use super::{Pickle, wrong};
+use super::{Pickle, for_each_attribute, not_read, wrong};
 use crate::outcome::Failure;
 use crate::page::pickle::{Class, Span, Tree, Value};
 use crate::page::{Body, Header, Rejection};
@@ -83,20 +83,18 @@ fn mark(name: &[u8]) -> u64 {
     1 << (mixed % 64)
 }
 
-/// Reads `ResponseHeaders`: in its `_store` a name in lower case leads to the name as it was
+/// Reads the `_store` of `ResponseHeaders`: a name in lower case leads to the name as it was
 /// written and the value.
-pub(super) fn read(tree: &Tree, pickle: &Pickle<'_>, headers: Value) -> Result<Fields, Rejection> {
-    let end = pickle.end();
-    let store = store(tree, pickle, headers);
-    let Some(mut pairs) = store.and_then(|store| tree.dict(store)) else {
-        return wrong(tree.at(headers, end), "headers are no ResponseHeaders");
+pub(super) fn read(tree: &Tree, pickle: &Pickle<'_>, store: Value) -> Result<Fields, Rejection> {
+    let Some(mut pairs) = tree.dict(store) else {
+        return not_read(tree, pickle, store, "headers are no dict");
     };
     let mut fields = Fields::default();
     let mut connection = None;
     let mut marks = 0;
     let mut bytes = 0;
     while let Some((key, field)) = pairs.pair() {
-        let (key, name, value) = field_of(tree, key, field)?;
+        let (key, name, value) = field_of(tree, pickle, key, field)?;
         let lower = pickle.get(key);
         let header = header(pickle, lower, name, value)?;
         bytes += header.name.len() + header.value.len();
@@ -122,29 +120,41 @@ pub(super) fn read(tree: &Tree, pickle: &Pickle<'_>, headers: Value) -> Result<F
 }
 
 /// The `_store` of `ResponseHeaders`.
-fn store(tree: &Tree, pickle: &Pickle<'_>, headers: Value) -> Option<Value> {
-    let (Class::Headers, id) = tree.object(headers)? else { return None };
-    let mut state = tree.state(id)?;
+pub(super) fn store(tree: &Tree, pickle: &Pickle<'_>, headers: Value) -> Result<Value, Rejection> {
+    let state = match tree.object(headers) {
+        Some((Class::Headers, id)) => tree.state(id),
+        _ => None,
+    };
     let mut store = None;
-    while let Some((key, value)) = state.pair() {
-        if let Value::Str(key) = key {
-            if pickle.get(key) == b"_store" {
-                store = Some(value);
-            }
+    for_each_attribute(tree, pickle, state, &mut |name, value| {
+        if name == b"_store" {
+            store = Some(value);
         }
+    })?;
+    match store {
+        Some(store) => Ok(store),
+        None => not_read(tree, pickle, headers, "headers are no ResponseHeaders"),
     }
-    store
 }
 
-fn field_of(tree: &Tree, key: Value, field: Value) -> Result<(Span, Span, Span), Rejection> {
+fn field_of(
+    tree: &Tree,
+    pickle: &Pickle<'_>,
+    key: Value,
+    field: Value,
+) -> Result<(Span, Span, Span), Rejection> {
     let mut parts = tree.tuple(field);
     let mut part = || parts.as_mut().and_then(Iterator::next);
-    match (key, part(), part(), part()) {
+    let odd = match (key, part(), part(), part()) {
         (Value::Str(key), Some(Value::Str(name)), Some(Value::Str(value)), None) => {
-            Ok((key, name, value))
+            return Ok((key, name, value));
         }
-        _ => wrong(tree.at(field, tree.at(key, 0)), "header is no pair of strings"),
-    }
+        (Value::Str(_), Some(Value::Str(_)), Some(value), None) => value,
+        (Value::Str(_), Some(name), _, _) => name,
+        (Value::Str(_), None, _, _) => field,
+        _ => key,
+    };
+    not_read(tree, pickle, odd, "header is no pair of strings")
 }
 
 /// A field, checked: its name is a token that its key is the lower case of, its value has no

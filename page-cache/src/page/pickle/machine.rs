@@ -4,15 +4,14 @@ mod containers;
 mod input;
 mod objects;
 
-use super::cycle::has_cycle;
 use super::opcode as op;
 use super::tree::{Kind, Tree, Value};
-use super::{DEPTH_MAX, MEMO_MAX, OPCODES_MAX, PickleError, STACK_MAX};
+use super::{MARKS_MAX, MEMO_MAX, OPCODES_MAX, PickleError, STACK_MAX};
 use crate::outcome::Failure;
 use crate::page::Rejection;
 
 /// The protocols that are read: those that Django's caches write.
-const PROTOCOLS: std::ops::RangeInclusive<u8> = 3..=5;
+const PROTOCOLS: std::ops::RangeInclusive<u8> = 2..=5;
 
 /// Room for an ordinary page, so that nothing has to grow; each in less than 1 KiB, which
 /// allocators have at hand.
@@ -28,13 +27,13 @@ const USUAL_STACK: usize = 64;
 pub(in crate::page) fn load(bytes: &[u8]) -> Result<Tree, Rejection> {
     // Offsets are kept in 32 bits.
     if u32::try_from(bytes.len()).is_err() {
-        return Err(PickleError { at: 0, what: "too large" }.into());
+        return Err(PickleError::new(0, "too large").into());
     }
     let mut machine = Machine::new(bytes)?;
     match machine.run() {
-        Ok(root) => machine.finish(root),
+        Ok(root) => Ok(Tree { root, ..machine.tree }),
         Err(Stop::Memory) => Err(Failure::Memory.into()),
-        Err(Stop::Wrong(what)) => Err(PickleError { at: machine.opcode_at, what }.into()),
+        Err(Stop::Wrong(what)) => Err(PickleError::new(machine.opcode_at, what).into()),
     }
 }
 
@@ -55,6 +54,7 @@ struct Machine<'a> {
     at: usize,
     /// Offset of the opcode that is being read.
     opcode_at: usize,
+    protocol: u8,
     stack: Vec<Value>,
     /// Heights of the stack at each MARK.
     marks: Vec<usize>,
@@ -62,8 +62,12 @@ struct Machine<'a> {
     /// How many slots of the memo are taken: MEMOIZE goes by it.
     memoized: usize,
     tree: Tree,
-    /// A container was taken from the memo: it may be inside itself.
-    shared: bool,
+}
+
+impl PickleError {
+    pub(in crate::page) fn new(at: usize, what: &'static str) -> Self {
+        Self { at, what, class: None }
+    }
 }
 
 fn room<T>(len: usize) -> Result<Vec<T>, Rejection> {
@@ -88,28 +92,27 @@ impl<'a> Machine<'a> {
             bytes,
             at: 0,
             opcode_at: 0,
+            protocol: 0,
             stack: room(USUAL_STACK)?,
             marks: Vec::new(),
             memo: room(USUAL_MEMO)?,
             memoized: 0,
-            tree: Tree { nodes: room(USUAL_NODES)?, cells: room(USUAL_CELLS)?, root: Value::None },
-            shared: false,
+            tree: Tree {
+                nodes: room(USUAL_NODES)?,
+                cells: room(USUAL_CELLS)?,
+                names: Vec::new(),
+                root: Value::None,
+                shared: false,
+            },
         })
-    }
-
-    fn finish(mut self, root: Value) -> Result<Tree, Rejection> {
-        self.tree.root = root;
-        if self.shared && has_cycle(&self.tree)? {
-            return Err(PickleError { at: self.opcode_at, what: "self-reference" }.into());
-        }
-        Ok(self.tree)
     }
 
     fn run(&mut self) -> Go<Value> {
         if self.byte()? != op::PROTO {
             return wrong("no PROTO opcode");
         }
-        if !PROTOCOLS.contains(&self.byte()?) {
+        self.protocol = self.byte()?;
+        if !PROTOCOLS.contains(&self.protocol) {
             return wrong("protocol");
         }
         for _ in 0..OPCODES_MAX {
@@ -117,9 +120,12 @@ impl<'a> Machine<'a> {
             // Three of four opcodes are one of two: asking for them first spares the processor
             // jumps that it cannot foresee.
             match self.byte()? {
-                op::MEMOIZE => self.put(self.memoized)?,
-                op::SHORT_BINUNICODE => self.text(1)?,
+                op::MEMOIZE if self.protocol >= 4 => self.put(self.memoized)?,
+                op::SHORT_BINUNICODE if self.protocol >= 4 => self.text(1)?,
                 op::STOP => return self.stop(),
+                opcode if op::since(opcode) > self.protocol => {
+                    return wrong("opcode of a newer protocol");
+                }
                 opcode => self.step(opcode)?,
             }
         }
@@ -156,19 +162,33 @@ impl<'a> Machine<'a> {
                 let width = self.byte()?;
                 self.signed(usize::from(width))
             }
-            op::BINFLOAT => {
-                self.take(8)?;
-                self.push(Value::Number)
+            op::LONG4 => {
+                let width = self.length(4)?;
+                self.signed(width)
+            }
+            op::BINFLOAT => self.opaque(8),
+            op::BYTEARRAY8 => {
+                let len = self.length(8)?;
+                self.opaque(len)
             }
             op::EMPTY_TUPLE => self.small_tuple(0),
             op::TUPLE1 => self.small_tuple(1),
             op::TUPLE3 => self.small_tuple(3),
             op::TUPLE => {
                 let start = self.pop_mark()?;
-                self.tuple(start)
+                self.gather(Kind::Tuple, start)
             }
             op::EMPTY_LIST => self.container(Kind::List),
             op::EMPTY_DICT => self.container(Kind::Dict),
+            op::EMPTY_SET => self.container(Kind::Set),
+            op::FROZENSET => {
+                let start = self.pop_mark()?;
+                self.gather(Kind::Set, start)
+            }
+            op::ADDITEMS => {
+                let start = self.pop_mark()?;
+                self.add_items(start)
+            }
             op::APPEND => self.append(self.stack.len().saturating_sub(1)),
             op::APPENDS => {
                 let start = self.pop_mark()?;
@@ -191,8 +211,16 @@ impl<'a> Machine<'a> {
             op::STACK_GLOBAL => self.stack_global(),
             op::GLOBAL => self.global(),
             op::NEWOBJ => self.new_object(),
+            op::NEWOBJ_EX => self.new_object_by_name(),
             op::REDUCE => self.reduce(),
             op::BUILD => self.build(),
+            // What CPython does to a tuple that contains itself.
+            op::POP => self.drop_top(),
+            op::POP_MARK => {
+                let start = self.pop_mark()?;
+                self.stack.truncate(start);
+                Ok(())
+            }
             // Only a hint how much to read ahead: large bodies lie outside of frames.
             op::FRAME => self.take(8).map(drop),
             _ => wrong("opcode that no page has"),
@@ -205,7 +233,7 @@ impl<'a> Machine<'a> {
     }
 
     fn mark(&mut self) -> Go {
-        push(&mut self.marks, self.stack.len(), usize::from(DEPTH_MAX), "too deep")
+        push(&mut self.marks, self.stack.len(), MARKS_MAX, "too deep")
     }
 
     fn pop_mark(&mut self) -> Go<usize> {
@@ -219,6 +247,15 @@ impl<'a> Machine<'a> {
             Some(value) if self.stack.len() >= floor => Ok(value),
             _ => wrong("stack underflow"),
         }
+    }
+
+    /// A mark goes too if nothing is above it.
+    fn drop_top(&mut self) -> Go {
+        if self.marks.last() == Some(&self.stack.len()) {
+            self.marks.pop();
+            return Ok(());
+        }
+        self.pop().map(drop)
     }
 
     #[inline]
@@ -258,7 +295,7 @@ impl<'a> Machine<'a> {
         let Some(value) = self.memo.get(index).copied().flatten() else {
             return wrong("no such memo");
         };
-        self.shared |= matches!(value, Value::Node(_));
+        self.tree.shared |= matches!(value, Value::Node(_));
         self.push(value)
     }
 }

@@ -1,9 +1,11 @@
-//! The opcodes of protocols 3 to 5 that a page is made of (`Lib/pickletools.py`).
+//! The opcodes of protocols 2 to 5 that a page is made of (`Lib/pickletools.py`).
 
 pub(super) const PROTO: u8 = 0x80;
 pub(super) const FRAME: u8 = 0x95;
 pub(super) const STOP: u8 = b'.';
 pub(super) const MARK: u8 = b'(';
+pub(super) const POP: u8 = b'0';
+pub(super) const POP_MARK: u8 = b'1';
 
 pub(super) const NONE: u8 = b'N';
 pub(super) const NEWTRUE: u8 = 0x88;
@@ -12,6 +14,7 @@ pub(super) const BININT: u8 = b'J';
 pub(super) const BININT1: u8 = b'K';
 pub(super) const BININT2: u8 = b'M';
 pub(super) const LONG1: u8 = 0x8a;
+pub(super) const LONG4: u8 = 0x8b;
 pub(super) const BINFLOAT: u8 = b'G';
 
 pub(super) const SHORT_BINBYTES: u8 = b'C';
@@ -20,6 +23,7 @@ pub(super) const BINBYTES8: u8 = 0x8e;
 pub(super) const SHORT_BINUNICODE: u8 = 0x8c;
 pub(super) const BINUNICODE: u8 = b'X';
 pub(super) const BINUNICODE8: u8 = 0x8d;
+pub(super) const BYTEARRAY8: u8 = 0x96;
 
 pub(super) const EMPTY_TUPLE: u8 = b')';
 pub(super) const TUPLE1: u8 = 0x85;
@@ -32,6 +36,9 @@ pub(super) const APPENDS: u8 = b'e';
 pub(super) const EMPTY_DICT: u8 = b'}';
 pub(super) const SETITEM: u8 = b's';
 pub(super) const SETITEMS: u8 = b'u';
+pub(super) const EMPTY_SET: u8 = 0x8f;
+pub(super) const ADDITEMS: u8 = 0x90;
+pub(super) const FROZENSET: u8 = 0x91;
 
 pub(super) const MEMOIZE: u8 = 0x94;
 pub(super) const BINPUT: u8 = b'q';
@@ -42,5 +49,16 @@ pub(super) const LONG_BINGET: u8 = b'j';
 pub(super) const GLOBAL: u8 = b'c';
 pub(super) const STACK_GLOBAL: u8 = 0x93;
 pub(super) const NEWOBJ: u8 = 0x81;
+pub(super) const NEWOBJ_EX: u8 = 0x92;
 pub(super) const REDUCE: u8 = b'R';
 pub(super) const BUILD: u8 = b'b';
+
+/// The protocol that an opcode came with; those of 2 and before are 2.
+pub(super) fn since(opcode: u8) -> u8 {
+    match opcode {
+        SHORT_BINBYTES | BINBYTES => 3,
+        SHORT_BINUNICODE..=FRAME => 4,
+        BYTEARRAY8.. => 5,
+        _ => 2,
+    }
+}

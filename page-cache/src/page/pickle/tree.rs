@@ -15,14 +15,16 @@ impl Span {
     }
 }
 
-/// The classes that may be named: those of a page, from Django 3.2 to 6.1.
+/// What is known of a class by its name alone. Django's are those of 3.2 to 6.1.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(in crate::page) enum Class {
-    /// `HttpResponse`, `JsonResponse`
-    Response,
+    /// `HttpResponse` and its subclasses in Django, with the class's own `status_code`.
+    Response(u16),
     /// `TemplateResponse`, `SimpleTemplateResponse`, Django REST framework's `Response`:
     /// a page only once rendered.
     Rendered,
+    /// `StreamingHttpResponse`, `FileResponse`: their content is not in their state.
+    Streaming(Name),
     /// `ResponseHeaders`
     Headers,
     /// `SimpleCookie`
@@ -31,37 +33,65 @@ pub(in crate::page) enum Class {
     Morsel,
     /// `SafeString`: a str.
     SafeString,
-    /// What the data of a REST view may be made of, and nothing is asked of.
-    Inert,
+    /// `_codecs.encode`: what protocol 2, which has no bytes, makes them of.
+    Encode,
+    /// `bytes`: what protocol 2 makes bytes of if there are none.
+    Bytes,
+    /// Any other class or function.
+    Other(Name),
 }
 
 impl Class {
-    /// The class of that name, if it is one of those that may be named.
-    pub(super) fn named(module: &[u8], name: &[u8]) -> Option<Self> {
+    /// What a name stands for; `other` is the name itself. Python maps some names of before
+    /// Python 3 where a pickle is of protocol 2 (`_compat_pickle`).
+    pub(super) fn named(module: &[u8], name: &[u8], protocol: u8, other: Name) -> Self {
         match (module, name) {
-            (b"django.http.response", b"HttpResponse" | b"JsonResponse") => Some(Self::Response),
-            (b"django.http.response", b"ResponseHeaders") => Some(Self::Headers),
+            (b"django.http.response", name) => Self::of_django(name, other),
             (b"django.template.response", b"TemplateResponse" | b"SimpleTemplateResponse")
-            | (b"rest_framework.response", b"Response") => Some(Self::Rendered),
-            (b"http.cookies", b"SimpleCookie") => Some(Self::Cookies),
-            (b"http.cookies", b"Morsel") => Some(Self::Morsel),
-            (b"django.utils.safestring", b"SafeString") => Some(Self::SafeString),
-            (b"builtins", b"dict" | b"list" | b"str")
-            | (b"collections", b"OrderedDict" | b"defaultdict")
-            | (b"rest_framework.utils.serializer_helpers", b"ReturnDict" | b"ReturnList")
-            | (b"datetime", b"date" | b"datetime" | b"time" | b"timedelta" | b"timezone")
-            | (b"decimal", b"Decimal")
-            | (b"uuid", b"UUID")
-            // Texts that are translated late: their function is named beside its arguments.
-            | (b"django.utils.functional", b"_lazy_proxy_unpickle")
-            | (
-                b"django.utils.translation",
-                b"gettext" | b"ngettext" | b"pgettext" | b"npgettext",
-            ) => Some(Self::Inert),
+            | (b"rest_framework.response", b"Response") => Self::Rendered,
+            (b"http.cookies", b"SimpleCookie") => Self::Cookies,
+            (b"http.cookies", b"Morsel") => Self::Morsel,
+            (b"Cookie", b"SimpleCookie") if protocol == 2 => Self::Cookies,
+            (b"Cookie", b"Morsel") if protocol == 2 => Self::Morsel,
+            (b"django.utils.safestring", b"SafeString") => Self::SafeString,
+            (b"_codecs", b"encode") => Self::Encode,
+            (b"builtins", b"bytes") => Self::Bytes,
+            (b"__builtin__", b"bytes") if protocol == 2 => Self::Bytes,
+            _ => Self::Other(other),
+        }
+    }
+
+    /// The classes of `django.http.response`.
+    fn of_django(name: &[u8], other: Name) -> Self {
+        match name {
+            b"HttpResponse" | b"JsonResponse" => Self::Response(200),
+            b"HttpResponsePermanentRedirect" => Self::Response(301),
+            b"HttpResponseRedirect" => Self::Response(302),
+            b"HttpResponseNotModified" => Self::Response(304),
+            b"HttpResponseBadRequest" => Self::Response(400),
+            b"HttpResponseForbidden" => Self::Response(403),
+            b"HttpResponseNotFound" => Self::Response(404),
+            b"HttpResponseNotAllowed" => Self::Response(405),
+            b"HttpResponseGone" => Self::Response(410),
+            b"HttpResponseServerError" => Self::Response(500),
+            b"StreamingHttpResponse" | b"FileResponse" => Self::Streaming(other),
+            b"ResponseHeaders" => Self::Headers,
+            _ => Self::Other(other),
+        }
+    }
+
+    /// Its name, where that was kept.
+    pub(super) fn name(self) -> Option<Name> {
+        match self {
+            Self::Other(name) | Self::Streaming(name) => Some(name),
             _ => None,
         }
     }
 }
+
+/// A class's name in a [`Tree`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::page) struct Name(pub(super) u32);
 
 /// Names a container of a [`Tree`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -76,15 +106,18 @@ pub(in crate::page) enum Value {
     Bool(bool),
     /// An int of 32 bits.
     Int(i32),
-    /// A float, or an int of more than 32 bits: nothing in a page needs its value.
-    Number,
+    /// A float, an int of more than 32 bits, a bytearray, a str with surrogates: nothing in a
+    /// page needs its value.
+    Opaque,
     /// A bytes object.
     Bytes(Span),
+    /// A bytes object, written as the text that latin-1 makes of it; checked.
+    Latin1(Span),
     /// A str, checked to be UTF-8.
     Str(Span),
-    /// A tuple, list, dict or object.
+    /// A tuple, list, dict, set or object.
     Node(Id),
-    /// A class.
+    /// A class or function.
     Global(Class),
 }
 
@@ -93,11 +126,33 @@ pub(in crate::page) enum Value {
 pub(in crate::page) enum Kind {
     Tuple,
     List,
-    /// Keys and values by turns; keys are strs.
+    /// Keys and values by turns.
     Dict,
-    /// An object: items of its own (keys and values by turns where it is a mapping), and
-    /// perhaps a state.
+    /// A set or frozenset.
+    Set,
+    /// An object as `object.__reduce_ex__()` has it, made of nothing: items of its own (keys and
+    /// values by turns where it is a mapping), and perhaps a state.
     Object(Class),
+    /// What came of any other call: what it was made of, items and perhaps a state.
+    Made(Option<Class>),
+}
+
+impl Kind {
+    /// Whether code that is not known may have run when it was made, filled or given a state.
+    pub(super) fn is_foreign(self) -> bool {
+        match self {
+            Self::Tuple | Self::List | Self::Dict | Self::Set => false,
+            Self::Object(class) => !matches!(
+                class,
+                Class::Response(_)
+                    | Class::Rendered
+                    | Class::Headers
+                    | Class::Cookies
+                    | Class::Morsel
+            ),
+            Self::Made(_) => true,
+        }
+    }
 }
 
 /// A container: its items are a chain of cells.
@@ -106,18 +161,12 @@ pub(super) struct Node {
     pub(super) kind: Kind,
     /// The state that BUILD gave to an object.
     pub(super) state: Option<Value>,
+    /// A dict that became a state: an object has its items as they were then.
+    pub(super) spent: bool,
     pub(super) first: u32,
     pub(super) last: u32,
     /// Offset of the opcode that made it.
     pub(super) at: u32,
-    pub(super) depth: u16,
-}
-
-impl Node {
-    /// The depth of what holds this.
-    pub(super) fn around(&self) -> u16 {
-        self.depth.saturating_add(1)
-    }
 }
 
 #[derive(Debug)]
@@ -134,7 +183,11 @@ pub(super) const END: u32 = u32::MAX;
 pub(in crate::page) struct Tree {
     pub(super) nodes: Vec<Node>,
     pub(super) cells: Vec<Cell>,
+    /// Modules and names of classes that are not known.
+    pub(super) names: Vec<(Span, Span)>,
     pub(super) root: Value,
+    /// A container was taken from the memo: it may be in several places, also inside itself.
+    pub(super) shared: bool,
 }
 
 impl Tree {
@@ -151,9 +204,9 @@ impl Tree {
     /// `near`.
     pub(in crate::page) fn at(&self, value: Value, near: usize) -> usize {
         match value {
-            Value::Bytes(span) | Value::Str(span) => span.at as usize,
+            Value::Bytes(span) | Value::Latin1(span) | Value::Str(span) => span.at as usize,
             Value::Node(id) => self.node(id).map_or(near, |node| node.at as usize),
-            Value::None | Value::Bool(_) | Value::Int(_) | Value::Number | Value::Global(_) => near,
+            Value::None | Value::Bool(_) | Value::Int(_) | Value::Opaque | Value::Global(_) => near,
         }
     }
 
@@ -162,10 +215,23 @@ impl Tree {
         match value {
             Value::Node(id) => match self.node(id)?.kind {
                 Kind::Object(class) => Some((class, id)),
-                Kind::Tuple | Kind::List | Kind::Dict => None,
+                _ => None,
             },
             _ => None,
         }
+    }
+
+    /// Module and name of a class that is not known: that of an object, or the class itself.
+    pub(in crate::page) fn class_name(&self, value: Value) -> Option<(Span, Span)> {
+        let class = match value {
+            Value::Global(class) => class,
+            Value::Node(id) => match self.node(id)?.kind {
+                Kind::Object(class) | Kind::Made(Some(class)) => class,
+                _ => return None,
+            },
+            _ => return None,
+        };
+        self.names.get(class.name()?.0 as usize).copied()
     }
 
     /// The items of a list.

@@ -1,15 +1,15 @@
-//! Tuples, lists and dicts, filled from the stack.
+//! Tuples, lists, sets and dicts, filled from the stack.
 
 use std::mem;
 
 use super::super::tree::{Cell, Class, END, Id, Kind, Node, Value};
-use super::super::{CELLS_MAX, DEPTH_MAX, NODES_MAX};
+use super::super::{CELLS_MAX, NODES_MAX};
 use super::{Go, Machine, Stop, push, wrong};
 
 impl Machine<'_> {
     pub(super) fn new_node(&mut self, kind: Kind) -> Go<Id> {
         let at = self.opcode_at as u32;
-        let node = Node { kind, state: None, first: END, last: END, at, depth: 0 };
+        let node = Node { kind, state: None, spent: false, first: END, last: END, at };
         push(&mut self.tree.nodes, node, NODES_MAX, "too many containers")?;
         // In range: there are at most NODES_MAX.
         Ok(Id((self.tree.nodes.len() - 1) as u32))
@@ -20,30 +20,17 @@ impl Machine<'_> {
         self.push(Value::Node(id))
     }
 
-    /// A container is deeper than all that it holds.
-    pub(super) fn deepen(&mut self, id: Id, value: Value) -> Go {
-        let Value::Node(inner) = value else { return Ok(()) };
-        let depth = self.tree.node(inner).map_or(0, Node::around);
-        if depth > DEPTH_MAX {
-            return wrong("too deep");
-        }
-        if let Some(node) = self.tree.nodes.get_mut(id.0 as usize) {
-            node.depth = node.depth.max(depth);
-        }
-        Ok(())
-    }
-
     pub(super) fn small_tuple(&mut self, len: usize) -> Go {
         let floor = self.marks.last().copied().unwrap_or(0);
         match self.stack.len().checked_sub(len) {
-            Some(start) if start >= floor => self.tuple(start),
+            Some(start) if start >= floor => self.gather(Kind::Tuple, start),
             _ => wrong("stack underflow"),
         }
     }
 
-    /// The values from `start` on become a tuple.
-    pub(super) fn tuple(&mut self, start: usize) -> Go {
-        let id = self.new_node(Kind::Tuple)?;
+    /// The values from `start` on become a container.
+    pub(super) fn gather(&mut self, kind: Kind, start: usize) -> Go {
+        let id = self.new_node(kind)?;
         self.add_from(id, start)?;
         self.push(Value::Node(id))
     }
@@ -61,23 +48,13 @@ impl Machine<'_> {
         cells.try_reserve(count).map_err(|_| Stop::Memory)?;
         // In range: there are at most CELLS_MAX.
         let first = cells.len() as u32;
-        let mut depth = 0;
-        for (&value, next) in values.iter().zip(first + 1..) {
-            if let Value::Node(inner) = value {
-                depth = depth.max(self.tree.nodes.get(inner.0 as usize).map_or(0, Node::around));
-            }
-            cells.push(Cell { value, next });
-        }
-        if depth > DEPTH_MAX {
-            return wrong("too deep");
-        }
+        cells.extend(values.iter().zip(first + 1..).map(|(&value, next)| Cell { value, next }));
         let last = cells.len() as u32 - 1;
         if let Some(cell) = cells.last_mut() {
             cell.next = END;
         }
         self.stack.truncate(start);
         let Some(node) = self.tree.nodes.get_mut(id.0 as usize) else { return wrong("node") };
-        node.depth = node.depth.max(depth);
         let before = mem::replace(&mut node.last, last);
         match cells.get_mut(before as usize) {
             Some(cell) => cell.next = first,
@@ -102,25 +79,33 @@ impl Machine<'_> {
 
     pub(super) fn append(&mut self, start: usize) -> Go {
         match self.container_below(start)? {
-            (Kind::List | Kind::Object(Class::Inert), id) => self.add_from(id, start),
+            (Kind::List, id) => self.add_from(id, start),
+            (kind, id) if kind.is_foreign() => self.add_from(id, start),
             _ => wrong("append to what is no list"),
+        }
+    }
+
+    pub(super) fn add_items(&mut self, start: usize) -> Go {
+        match self.container_below(start)? {
+            (Kind::Set, id) => self.add_from(id, start),
+            (kind, id) if kind.is_foreign() => self.add_from(id, start),
+            _ => wrong("add to what is no set"),
         }
     }
 
     pub(super) fn set_items(&mut self, start: usize) -> Go {
         let (kind, id) = self.container_below(start)?;
-        let mapping = Kind::Object(Class::Cookies) == kind
-            || Kind::Object(Class::Morsel) == kind
-            || Kind::Object(Class::Inert) == kind;
-        if kind != Kind::Dict && !mapping {
-            return wrong("set item of what is no dict");
+        match kind {
+            Kind::Dict if self.tree.node(id).is_some_and(|node| node.spent) => {
+                return wrong("state changed later");
+            }
+            Kind::Dict | Kind::Object(Class::Cookies | Class::Morsel) => {}
+            kind if kind.is_foreign() => {}
+            _ => return wrong("set item of what is no dict"),
         }
         let items = self.stack.get(start..).unwrap_or_default();
         if items.len() % 2 != 0 {
             return wrong("key without value");
-        }
-        if items.iter().step_by(2).any(|key| !matches!(key, Value::Str(_))) {
-            return wrong("key is not a string");
         }
         self.add_from(id, start)
     }

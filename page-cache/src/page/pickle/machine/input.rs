@@ -37,11 +37,20 @@ impl<'a> Machine<'a> {
     pub(super) fn text(&mut self, width: usize) -> Go {
         let len = self.length(width)?;
         let (span, bytes) = self.take(len)?;
-        // Python lets surrogates pass here; no header and no name has any.
-        if !bytes.is_ascii() && std::str::from_utf8(bytes).is_err() {
-            return wrong("string is not UTF-8");
+        if bytes.is_ascii() || std::str::from_utf8(bytes).is_ok() {
+            return self.push(Value::Str(span));
         }
-        self.push(Value::Str(span))
+        // Python lets surrogates pass here; no header and no name has any.
+        if is_utf8_with_surrogates(bytes) {
+            return self.push(Value::Opaque);
+        }
+        wrong("string is not UTF-8")
+    }
+
+    /// A value of that many bytes, of no interest.
+    pub(super) fn opaque(&mut self, len: usize) -> Go {
+        self.take(len)?;
+        self.push(Value::Opaque)
     }
 
     pub(super) fn binary(&mut self, width: usize) -> Go {
@@ -52,7 +61,7 @@ impl<'a> Machine<'a> {
 
     pub(super) fn unsigned(&mut self, width: usize) -> Go {
         let number = self.length(width)?;
-        self.push(i32::try_from(number).map_or(Value::Number, Value::Int))
+        self.push(i32::try_from(number).map_or(Value::Opaque, Value::Int))
     }
 
     /// A little-endian number in two's complement; of no bytes, zero.
@@ -60,7 +69,7 @@ impl<'a> Machine<'a> {
         let (_, digits) = self.take(width)?;
         let Some(&highest) = digits.last() else { return self.push(Value::Int(0)) };
         if width > 4 {
-            return self.push(Value::Number);
+            return self.push(Value::Opaque);
         }
         let sign = if highest & 0x80 == 0 { 0 } else { -1 };
         let number = digits.iter().rev().fold(sign, |sum, &digit| sum << 8 | i32::from(digit));
@@ -68,12 +77,25 @@ impl<'a> Machine<'a> {
     }
 
     /// A line of a GLOBAL, without its end.
-    pub(super) fn line(&mut self) -> Go<&'a [u8]> {
+    pub(super) fn line(&mut self) -> Go<Span> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let end = rest.iter().take(NAME_MAX).position(|&byte| byte == b'\n');
         let Some(end) = end else { return wrong("unfinished name") };
-        let (_, line) = self.take(end)?;
+        let (span, _) = self.take(end)?;
         self.at += 1;
-        Ok(line)
+        Ok(span)
     }
+}
+
+/// Whether bytes are UTF-8 but for surrogates, each encoded by itself (Python's
+/// `surrogatepass`).
+fn is_utf8_with_surrogates(mut bytes: &[u8]) -> bool {
+    while let Err(error) = std::str::from_utf8(bytes) {
+        let rest = bytes.get(error.valid_up_to()..).unwrap_or_default();
+        match rest {
+            [0xed, 0xa0..=0xbf, 0x80..=0xbf, rest @ ..] => bytes = rest,
+            _ => return false,
+        }
+    }
+    true
 }

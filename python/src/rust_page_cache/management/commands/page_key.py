@@ -85,6 +85,6 @@ def nginx_parameters(store: PageStore) -> str:
     elif store.recipe.name == "djanginxed-readme":
         words = ["key=md5", f"prefix={prefix}", f"namespace={namespace}"]
     else:
-        uri = "uri=$http_host$rust_page_cache_full_path"
+        uri = "uri=$rust_page_cache_host$rust_page_cache_full_path"
         words = ["key=md5", uri, f"namespace={namespace}"]
     return " ".join(word for word in words if word != "prefix=")

@@ -28,7 +28,7 @@ def parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--conversations", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 31))
     parser.add_argument("--only", type=int)
-    parser.add_argument("--plant", choices=["form", "field"])
+    parser.add_argument("--plant", choices=["form", "field", "guard"])
     parser.add_argument("--old", action="store_true")
     parser.add_argument("--module", default=MODULE)
     parser.add_argument("--verbose", action="store_true")

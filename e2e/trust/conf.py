@@ -24,11 +24,11 @@ def as_it_should_be(text: str) -> str:
 def as_it_was(text: str) -> str:
     """Before the form had to be named, and the fields that nginx sets."""
     text = re.sub(r"\s+django=@DJANGO@", "", text)
-    return re.sub(r" *rust_page_cache_set_header .*\n", "", text)
+    return re.sub(r" *rust_page_cache_(set_header|public_only) .*\n", "", text)
 
 
 def plants(line: str) -> dict[str, Change]:
-    """Faults of the configuration that open the two holes which this test is about."""
+    """Faults of the configuration that open the holes which this test is about."""
     form = LOOSER.get(line, "netstring")
     nginx, client = "X-Remote-User $user;", "X-Remote-User $http_x_remote_user;"
     return {

@@ -92,7 +92,7 @@ class Way:
 
 #: Where nothing else may stand in Vary. Guarded pages must not vary on Cookie (oracle.py),
 #: LocaleMiddleware writes Vary anew, without empty names, and captures are of the decoded path.
-WELL_BEHAVED = ("guarded", "located", "captured")
+WELL_BEHAVED = ("guarded", "marked", "located", "captured")
 TOKENS = tuple(f"sso=token{letter}" for letter in "AAABBBCDE")
 HERE = (
     "django_language=de",
@@ -111,6 +111,13 @@ USER, COUNTRY = ("X-Remote-User",), ("X-Country", "X-Forwarded-For")
 WAYS = (
     Way("plain", 5),
     Way("guarded", 2, kinds=("guarded",), names=("HX-Request", "User-Agent"), sent=("Cookie",)),
+    Way(
+        "marked",
+        2,
+        kinds=("guarded", "public", "public", "page"),
+        names=("HX-Request", "User-Agent"),
+        sent=("Cookie",),
+    ),
     Way("memcached", 3),
     Way("sso", 6, names=(*USER, "HX-Request"), sent=("Cookie", *USER), cookies=TOKENS),
     Way("maybe", 3, names=(*USER, "HX-Request", "Cookie"), sent=("Cookie", *USER), cookies=TOKENS),
@@ -259,7 +266,7 @@ DISGUISES: tuple[Callable[[str], str], ...] = (
 
 def request(rng: random.Random, way: Way, palette: Palette, pages: list[str]) -> Request:
     fields = [(name, value) for name in palette if (value := rng.choice(palette[name])) is not None]
-    if way.name == "guarded" and rng.random() < 0.5:
+    if "guarded" in way.kinds and rng.random() < 0.5:
         fields = [("Cookie", "user=staff"), *(one for one in fields if one[0] != "Cookie")]
     rng.shuffle(fields)
     made = Request(

@@ -82,9 +82,10 @@ class Judge:
             if (answer.status, text(answer)) == (direct.status, text(direct)):
                 return ""
             return f"No hit, but not what it is without the cache:\n{shown(direct)}"
-        if conversation.kind == "guarded" and direct.status == 302:
+        if conversation.way == "guarded" and direct.status == 302:
             # The exception that README names: the guard stands before Django's cache, not before
-            # ours. It must still be the page that is stored for such a request.
+            # ours, unless rust_page_cache_public_only is on. It must still be the page that is
+            # stored for such a request.
             self.tally.past_the_guard += 1
             direct = self.ask(self.off, as_staff(step), path)
         try:

@@ -12,9 +12,9 @@ use crate::sys::{self, code};
 /// [`Failure::Memory`] if nginx has none, or a variable fails.
 ///
 /// # Safety
-/// `r` must be live for `'a`. No mutable reference to its record, nor into it, may be held:
+/// `r` must be live as long as the result is used. No mutable reference to its record, nor into it, may be held:
 /// variables read it.
-pub unsafe fn text<'a>(r: *mut ngx_http_request_t, text: &'a Text) -> Result<&'a [u8], Failure> {
+pub unsafe fn text(r: *mut ngx_http_request_t, text: &Text) -> Result<&[u8], Failure> {
     match text {
         Text::Literal(bytes) => Ok(bytes),
         // SAFETY: the value was compiled by nginx; the result lives in the request's pool.

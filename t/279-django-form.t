@@ -175,6 +175,7 @@ my $limit = nginx(
 CONF
 );
 cmp_ok length $list, '<', 450, 'a list that fits as it is stored';
+cmp_ok length pickled_page(body => "many\n"), '<', 450, 'and a page that does';
 memcached->set(header_key(uri => $uri), $list, 9);
 page("many\n", 'netstring-absent', (undef) x 60);
 is $limit->get('/large')->cache, 'HIT', 'a location that takes the list' for 1, 2;

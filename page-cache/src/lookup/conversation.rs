@@ -9,7 +9,7 @@
 //! ```
 //!
 //! A page is served only if the list that made its key is the one that came back for this
-//! very request.
+//! very request. Nothing else is tried: one list and one form make one key.
 
 use std::rc::Rc;
 

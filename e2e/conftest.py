@@ -83,7 +83,7 @@ class Side:
 
     def fresh(self, path):
         """A target below `path` that nobody has asked for."""
-        if "/rest-framework/" in path:
+        if "/rest-framework" in path:
             self.needs("rest_framework")
         return f"{path}n{next(self.numbers)}/"
 

@@ -38,6 +38,29 @@ def about(line):
     return version, optional
 
 
+def environment(line, settings, stores):
+    """What the site with these settings runs with."""
+    return {
+        "DJANGO_SETTINGS_MODULE": f"{APPLICATIONS.get(line, 'e2esite.settings')}.{settings}",
+        "E2E_MEMCACHED": stores["memcached"].address,
+        "E2E_REDIS": stores["redis"].address,
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def nginx_conf(line, settings, stores, *arguments):
+    """What manage.py nginx_conf prints, and what it says beside."""
+    path = f"{ROOT / 'python' / 'src'}:{SITES}"
+    done = subprocess.run(
+        [python(line), "-m", "django", "nginx_conf", *arguments],
+        env={**os.environ, **environment(line, settings, stores), "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout, done.stderr
+
+
 def populate(interpreter, project, env):
     """Makes the database of an application's project."""
     made = subprocess.run(
@@ -57,12 +80,7 @@ class Site:
         [self.port] = free_ports(1)
         self.settings = settings
         project = APPLICATIONS.get(line)
-        env = {
-            "DJANGO_SETTINGS_MODULE": f"{project or 'e2esite.settings'}.{settings}",
-            "E2E_MEMCACHED": stores["memcached"].address,
-            "E2E_REDIS": stores["redis"].address,
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
+        env = environment(line, settings, stores)
         if project:
             env["E2E_DATABASE"] = str(folder / f"{settings}.sqlite3")
             populate(python(line), project, env)

@@ -21,6 +21,8 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.vary import vary_on_cookie, vary_on_headers
 
+from . import values
+
 
 def counted(view):
     """Each rendering leaves its number in the page."""
@@ -209,12 +211,23 @@ PAGES = {
     ]
 }
 
+PAGES.update((name, counted(view)) for name, view in values.PAGES.items())
+
 if find_spec("rest_framework"):
-    from rest_framework.decorators import api_view
+    from rest_framework.decorators import api_view, renderer_classes
+    from rest_framework.renderers import TemplateHTMLRenderer
     from rest_framework.response import Response
 
     @api_view(["GET", "POST"])
     def rest_framework(request, rest):
         return Response({"path": rest, "numbers": [1, 2, 3], "method": request.method})
 
+    @api_view(["GET"])
+    @renderer_classes([TemplateHTMLRenderer])
+    def rest_template(request, rest):
+        """Its data, which is stored with it, holds what a template may be given."""
+        data = {"title": rest, "text": values.Color.RED, "things": values.things()}
+        return Response(data, template_name="page.html")
+
     PAGES["rest-framework"] = counted(rest_framework)
+    PAGES["rest-framework-template"] = counted(rest_template)

@@ -74,6 +74,15 @@ def test_paths(campaigns, name):
     assert campaigns.nginx(f"{path}?a=1&fbclid=2").cache == "HIT"
 
 
+def test_another_page_by_accel(campaigns):
+    """Of the page that Django names, not of the one that was asked for."""
+    for query in ("", "?utm_source=news&a=1", "?a=1"):
+        target = campaigns.fresh("/accel/")
+        answer = campaigns.nginx(target + query)
+        path = target.replace("accel", "default/text")
+        assert answer.body.startswith(f"<p>{path}?b=2</p>".encode()), query
+
+
 def test_too_many_runs(campaigns):
     """What is not taken away is a part of the address, in the key and for Django alike."""
     path = campaigns.fresh("/default/text/")

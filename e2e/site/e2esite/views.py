@@ -67,6 +67,12 @@ def framed(request, rest):
     return HttpResponse("framed", headers={"Referrer-Policy": "no-referrer"})
 
 
+def accel(request, rest):
+    """nginx is to go on with another page."""
+    target = f"/default/text/{rest}?b=2&utm_medium=accel"
+    return HttpResponse(headers={"X-Accel-Redirect": target})
+
+
 def large(request, rest):
     return HttpResponse(bytes(range(256)) * 1200, content_type="application/octet-stream")
 
@@ -180,6 +186,7 @@ PAGES = {
         ("latin1", latin1),
         ("headers", headers),
         ("framed", framed),
+        ("accel", accel),
         ("large", large),
         ("empty", empty),
         ("parts", parts),

@@ -9,7 +9,7 @@ use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use page_cache::directive::{self, Directive};
 use page_cache::key::{CacheKey, Recipe, full_path};
-use page_cache::oversize::{Oversize, REMEMBERED_KEYS, REMEMBERED_MS};
+use page_cache::oversize::{Form, Oversize, REMEMBERED_KEYS, REMEMBERED_MS};
 use page_cache::page::body::{BodyOptions, decode, flags_hint};
 use page_cache::page::{GzipFlag, Refusal};
 use page_cache::pipeline::Value;
@@ -323,14 +323,14 @@ proptest! {
         let mut last = std::collections::HashMap::new();
         for (key, limit, pause) in seen {
             now_ms += pause;
-            oversize.remember(&key.to_be_bytes(), limit, now_ms);
+            oversize.remember(&key.to_be_bytes(), Form::Stored, limit, now_ms);
             last.insert(key, (limit, now_ms));
-            prop_assert!(oversize.is_too_large(&key.to_be_bytes(), limit, now_ms));
+            prop_assert!(oversize.is_too_large(&key.to_be_bytes(), 0, limit, now_ms));
             prop_assert!(oversize.len() <= REMEMBERED_KEYS);
         }
         for key in 0..2000_u16 {
             for limit in 0..4 {
-                if oversize.is_too_large(&key.to_be_bytes(), limit, now_ms) {
+                if oversize.is_too_large(&key.to_be_bytes(), 0, limit, now_ms) {
                     let (known, at) = last[&key];
                     prop_assert!(known >= limit && now_ms < at + REMEMBERED_MS);
                 }

@@ -151,7 +151,9 @@ fn a_value_that_is_no_page() {
     let why = json["explanation"].as_str().unwrap();
     assert!(why.contains("at byte "), "{why}");
     server.set(key, 1, 60, b"\x80\x05cos\nsystem\n.");
-    explained(&directive, &url, &options, "ERROR", "undecodable");
+    let json = explained(&directive, &url, &options, "ERROR", "undecodable");
+    let why = json["explanation"].as_str().unwrap();
+    assert!(why.contains(": class os.system: not a response at byte "), "{why}");
     let header = step["header_key"].as_str().unwrap();
     server.set(header, 1, 60, b"\x80\x05]\x94\x8c\x06HTTP_*\x94a.");
     explained(&directive, &url, &options, "MISS", "vary");

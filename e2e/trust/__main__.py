@@ -3,6 +3,7 @@
 import argparse
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -38,6 +39,8 @@ def parse(words: list[str]) -> argparse.Namespace:
 
 def main() -> int:
     arguments = parse(sys.argv[1:])
+    # The end of the context managers stops what was started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     module = module_of(arguments.module)
     lines = arguments.line or django.lines()
     if not lines:

@@ -33,12 +33,21 @@ def plants(line: str) -> dict[str, Change]:
     nginx, client = "X-Remote-User $user;", "X-Remote-User $http_x_remote_user;"
     return {
         # The form is not the one that Django uses.
-        "form": lambda text: text.replace("django=@DJANGO@", f"django={form}"),
+        "form": replacing("django=@DJANGO@", f"django={form}"),
         # A field that nginx sets is taken from the client.
-        "field": lambda text: text.replace(
-            f"cache_set_header {nginx}", f"cache_set_header {client}"
-        ),
+        "field": replacing(f"cache_set_header {nginx}", f"cache_set_header {client}"),
+        # Pages that the application guards are taken for public ones.
+        "guard": replacing("public_only on", "public_only off"),
     }
+
+
+def replacing(old: str, new: str) -> Change:
+    def change(text: str) -> str:
+        if old not in text:
+            raise ValueError(f"there is no {old} to be spoiled")
+        return text.replace(old, new)
+
+    return change
 
 
 def render(change: Change, values: Mapping[str, str]) -> str:

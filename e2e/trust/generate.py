@@ -110,13 +110,21 @@ ODD = ("cc=de", "cc=fr", "cc=de,fr", "pad=x", "pad=", "pad=x ", "pad=de")
 USER, COUNTRY = ("X-Remote-User",), ("X-Country", "X-Forwarded-For")
 WAYS = (
     Way("plain", 5),
-    Way("guarded", 2, kinds=("guarded",), names=("HX-Request", "User-Agent"), sent=("Cookie",)),
+    Way(
+        "guarded",
+        2,
+        kinds=("guarded",),
+        names=("HX-Request", "User-Agent"),
+        sent=("Cookie",),
+        cookies=("user=staff",),
+    ),
     Way(
         "marked",
         2,
-        kinds=("guarded", "public", "public", "page"),
+        kinds=("guarded", "guarded", "public", "page"),
         names=("HX-Request", "User-Agent"),
         sent=("Cookie",),
+        cookies=("user=staff",),
     ),
     Way("memcached", 3),
     Way("sso", 6, names=(*USER, "HX-Request"), sent=("Cookie", *USER), cookies=TOKENS),

@@ -46,8 +46,12 @@ class Run:
         while some := list(itertools.islice(rest, WITH_ONE)):
             self.part = iter(some)
             with world.nginx(change), ThreadPoolExecutor(THREADS) as pool:
-                for talker in [pool.submit(self.talk) for _ in range(THREADS)]:
-                    talker.result()
+                try:
+                    for talker in [pool.submit(self.talk) for _ in range(THREADS)]:
+                        talker.result()
+                finally:
+                    # Whatever ends this one, the other talkers end with it.
+                    self.part = iter(())
             if stop_early and self.findings:
                 break
         self.seconds = time.monotonic() - self.began

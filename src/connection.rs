@@ -148,7 +148,8 @@ impl Connection {
 
     /// Whether requests may use it: it is not for trials, and what it owes is not in doubt.
     pub fn is_usable(&self) -> bool {
-        !self.is_probe && !(self.is_of_before && self.pipeline.in_flight() > 0)
+        let is_in_doubt = self.is_of_before && self.pipeline.in_flight() > 0;
+        !self.is_probe && !is_in_doubt
     }
 
     /// The server is left alone from now on.

@@ -10,9 +10,9 @@ use std::ptr::{self, NonNull};
 
 use ngx::ffi::*;
 use ngx::ngx_log_error;
+use page_cache::held::{Full, HeldPage, HeldValue};
 use page_cache::key::CacheKey;
 use page_cache::lookup::conversation::Lookup;
-use page_cache::held::{Full, HeldPage, HeldValue};
 use page_cache::page::{Page, Refusal};
 use page_cache::pipeline::Ticket;
 use page_cache::{Failure, Miss, Outcome};

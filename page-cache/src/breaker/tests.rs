@@ -382,9 +382,7 @@ fn what_is_known_of_keys_is_bounded() {
 #[test]
 fn one_line_a_second() {
     let mut limit = LogLimit::default();
-    let lines: Vec<_> = [0, 1, 999, 1_000, 1_001, 2_000, 9_000]
-        .into_iter()
-        .map(|now| limit.allow(now))
-        .collect();
+    let lines: Vec<_> =
+        [0, 1, 999, 1_000, 1_001, 2_000, 9_000].into_iter().map(|now| limit.allow(now)).collect();
     assert_eq!(lines, [Some(0), None, None, Some(2), None, Some(1), Some(0)]);
 }

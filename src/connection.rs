@@ -31,6 +31,8 @@ pub struct Connection {
     open_by: u64,
     /// For trials only, while the server is left alone.
     is_probe: bool,
+    /// It is to be asked for the key of a trial as soon as it is open.
+    awaits_trial: bool,
     /// It was there when the server was left alone: what it still owes may never come.
     is_of_before: bool,
     /// Since when nothing is in flight, in milliseconds of [`sys::now`].
@@ -114,6 +116,7 @@ impl Connection {
                 connected: false,
                 open_by: sys::now().saturating_add(connect_timeout),
                 is_probe,
+                awaits_trial: false,
                 is_of_before: false,
                 idle_since: sys::now(),
                 armed_for: 0,
@@ -145,7 +148,8 @@ impl Connection {
 
     /// Whether requests may use it: it is not for trials, and what it owes is not in doubt.
     pub fn is_usable(&self) -> bool {
-        !self.is_probe && !(self.is_of_before && self.pipeline.in_flight() > 0)
+        let is_in_doubt = self.is_of_before && self.pipeline.in_flight() > 0;
+        !self.is_probe && !is_in_doubt
     }
 
     /// The server is left alone from now on.
@@ -198,17 +202,25 @@ impl Connection {
         Ok(())
     }
 
-    /// Asks for `key` only to see whether the server answers.
+    /// Asks for the key of a trial, only to see whether the server answers, as soon as the
+    /// connection is open.
     ///
     /// # Safety
-    /// As `enqueue`.
-    pub unsafe fn probe(this: *mut Self, key: &[u8], deadline: u64) -> Result<(), Failure> {
-        // SAFETY: the caller vouches for `this`.
+    /// As `enqueue`; `this` may be closed afterwards.
+    pub unsafe fn begin_trial(this: *mut Self) {
+        // SAFETY: the caller vouches for `this`; the server outlives it.
         unsafe {
-            (*this).pipeline.probe(key, deadline)?;
-            Self::is_busy(this);
+            (*this).awaits_trial = !((*this).connected && (*this).pipeline.is_open());
+            if (*this).awaits_trial {
+                return;
+            }
+            let (key, patience) = (*(*this).server).trial();
+            let deadline = sys::now().saturating_add(patience);
+            match (*this).pipeline.probe(key, deadline) {
+                Ok(()) => Self::is_busy(this),
+                Err(why) => Self::close(this, why.into()),
+            }
         }
-        Ok(())
     }
 
     /// The server has been silent for no longer than from now on.

@@ -354,7 +354,7 @@ impl Server {
             let usable = || (*this).connections.iter().copied().filter(|&c| (*c).is_usable());
             let may_add = usable().count() < request.connections;
             let best = if request.fresh {
-                usable().last()
+                usable().next_back()
             } else {
                 let best = usable().find(|&c| (*c).is_gathering());
                 best.or_else(|| usable().min_by_key(|&c| (*c).in_flight()))

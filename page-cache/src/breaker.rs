@@ -30,6 +30,9 @@ use keys::Keys;
 /// The first pause before a trial, in milliseconds.
 const FIRST_PAUSE: u64 = 100;
 
+/// The same after silence, which may be that of some keys only: a trial of another one tells.
+const QUICK_PAUSE: u64 = 12;
+
 /// Pauses double up to this, in milliseconds: a trial costs little, and a site wants its cache
 /// back.
 const LONGEST_PAUSE: u64 = 1_000;
@@ -43,10 +46,11 @@ const HEALTHY: u64 = 60_000;
 /// So many doubtful failures in a row open the breaker.
 const IN_A_ROW: u8 = 3;
 
-/// Where other keys are answered, a key is given so many times as long as they take, and so many
-/// milliseconds at least.
-const PATIENCE: u64 = 8;
-const LEAST_PATIENCE: u64 = 25;
+/// Where other keys are answered, a trial is given so many times as long as they take, else so
+/// many times the pause, and so many milliseconds at least.
+const PATIENCE_OF_ANSWERS: u64 = 8;
+const PATIENCE_OF_PAUSES: u64 = 4;
+const LEAST_PATIENCE: u64 = 50;
 
 /// At most one line in so many milliseconds.
 const LINE_EVERY: u64 = 1_000;
@@ -184,8 +188,7 @@ impl Breaker {
         let opened = self.count(verdict(why), now);
         if let State::Open { pause, due, took, .. } = &mut self.state {
             if opened.is_some() && why == Failure::Timeout && *pause == FIRST_PAUSE {
-                // Silence may be that of some keys only: a trial of another one tells.
-                *due = now;
+                (*pause, *due) = (QUICK_PAUSE, now);
             } else if took.is_some() && !matches!(verdict(why), Verdict::Well) {
                 *took = None;
                 *due = now.saturating_add(*pause);
@@ -285,12 +288,12 @@ impl Breaker {
 
     /// How long a trial may take, in milliseconds, where requests are given `timeout`.
     pub fn patience(&self, timeout: u64) -> u64 {
-        match self.state {
-            State::Open { took: Some(took), .. } => {
-                took.saturating_mul(PATIENCE).max(LEAST_PATIENCE).min(timeout)
-            }
-            _ => timeout,
-        }
+        let State::Open { pause, took, .. } = self.state else { return timeout };
+        let patience = match took {
+            Some(took) => took.saturating_mul(PATIENCE_OF_ANSWERS),
+            None => pause.saturating_mul(PATIENCE_OF_PAUSES),
+        };
+        patience.max(LEAST_PATIENCE).min(timeout)
     }
 
     /// The trial under way was answered. `Some` if the server may be asked for everything again.
@@ -301,7 +304,7 @@ impl Breaker {
             self.keys.absolve(&trial.key);
         }
         if !self.keys.has_suspects() {
-            self.back = Some((now, *pause));
+            self.back = Some((now, (*pause).max(FIRST_PAUSE)));
             let down_for_ms = now.saturating_sub(*since);
             self.state = State::Closed { in_a_row: 0 };
             self.keys = Keys::new();

@@ -153,6 +153,9 @@ impl Connection {
     pub(super) unsafe fn settle(this: *mut Self) {
         // SAFETY: the caller vouches for `this`.
         unsafe {
+            if (*this).awaits_trial && (*this).pipeline.is_open() {
+                return Self::begin_trial(this);
+            }
             if (*this).is_probe {
                 match (*this).pipeline.probe_outcome() {
                     Some(Ok(())) => Server::trial_answered((*this).server),

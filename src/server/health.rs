@@ -118,20 +118,19 @@ impl Server {
                 Next::At(at) => return Timer::set(&raw mut (*this).alarm, at),
                 Next::Nothing => return,
             }
-            let mut given = (*this).breaker.patience((*this).timeout);
             if (*this).prober.is_null() {
-                given = given.saturating_add((*this).connect_timeout);
                 match Self::open(this, (*this).connect_timeout, true) {
                     Ok(connection) => (*this).prober = connection,
                     Err(_) => return Self::trial_failed(this, false),
                 }
             }
-            let (prober, deadline) = ((*this).prober, sys::now().saturating_add(given));
-            let asked = Connection::probe(prober, (*this).breaker.trial_key(), deadline);
-            if let Err(why) = asked {
-                Connection::close(prober, why.into());
-            }
+            Connection::begin_trial((*this).prober);
         }
+    }
+
+    /// The key of the trial under way, and how long its answer may take, in milliseconds.
+    pub fn trial(&self) -> (&[u8], u64) {
+        (self.breaker.trial_key(), self.breaker.patience(self.timeout))
     }
 
     /// The trial failed, if there was one: `is_of_key` if the server had let us in, and did not

@@ -13,7 +13,7 @@ pub const SUSPECTS: usize = 16;
 
 /// So many more are known to hang, and are not tried for so many milliseconds.
 pub const HUNG: usize = 1_024;
-pub const HUNG_MS: u64 = 10_000;
+pub const HUNG_MS: u64 = 3_000;
 
 /// So many keys are known to be answered.
 pub const PROVEN: usize = 65_536;

@@ -8,8 +8,8 @@ import subprocess
 from urllib.parse import quote
 
 import pytest
-from conftest import Side, sites_of
 from harness import django, nginx, processes
+from harness.sites import Side, sites_of
 
 WARNINGS = re.compile(r"\[warn\].*")
 

@@ -28,7 +28,7 @@ my $nginx = nginx(
 CONF
 );
 is $nginx->get('/page')->cache, 'HIT', 'a hit';
-my ($worker) = $nginx->worker_pids;
+my ($worker) = $nginx->all_worker_pids;
 
 for my $turn (1 .. 12) {
     my @clients = map { $nginx->client } 1 .. 8;

@@ -59,7 +59,7 @@ for my $name (sort keys %server) {
     }
 CONF
     );
-    my ($worker) = $nginx->worker_pids;
+    my ($worker) = $nginx->all_worker_pids;
     my @clients = map { $nginx->client } 1 .. 40;
     my $wrong   = 0;
 

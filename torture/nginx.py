@@ -6,9 +6,8 @@ import pwd
 import re
 import signal
 from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
-
-import django
 
 from . import pages, stores
 from .processes import Process, children, command_line, wait_until
@@ -23,7 +22,7 @@ OURS = re.compile(r"rust_page_cache: ")
 def location(group: str, memcached: int, redis: int) -> str:
     """The location of a group of pages."""
     is_django = group.endswith("django")
-    recipe = f"django={django.get_version()}" if is_django else "key=md5 namespace=:1:"
+    recipe = f"django={metadata.version('django')}" if is_django else "key=md5 namespace=:1:"
     if "memcached" in group:
         store = f"memcached://127.0.0.1:{memcached}"
     else:

@@ -641,7 +641,7 @@ def test_default_languages_and_cookies() -> None:
     assert "$cookie_lang" in run(**THREE, LANGUAGE_COOKIE_NAME="lang")
     text = run(**THREE, LANGUAGE_COOKIE_NAME="my-lang")
     assert "map $http_cookie $language_of_visitor {" in text
-    assert "which no variable of nginx can name" in comments(text)
+    assert "which is no plain word" in comments(text)
     assert "LocaleMiddleware" not in run(**{**THREE, "USE_I18N": False})
     assert " lang=;" in run(**{**THREE, "USE_I18N": False})
 

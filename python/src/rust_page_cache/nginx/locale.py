@@ -87,12 +87,16 @@ def _of_cookie(codes: list[str], cookie: str, notes: list[str]) -> list[str]:
     entries = ["default unsure;", '"" $language_of_field;']
     if not re.fullmatch(r"\w+", cookie, re.ASCII):
         notes.append(
-            f"LANGUAGE_COOKIE_NAME is {cookie!r}, which no variable of nginx can name: visitors "
+            f"LANGUAGE_COOKIE_NAME is {cookie!r}, which is no plain word: visitors "
             "with any cookie are left to Django, unless the URL names the language."
         )
         return _block("$http_cookie", "$language_of_visitor", entries)
-    entries += [f"~^{re.escape(code)}$ {code};" for code in codes]
-    return _block(f"$cookie_{cookie}", "$language_of_visitor", entries)
+    # Not $cookie_..: nginx takes the name in any case and a comma for the end, Django does neither.
+    found = rf"~^(?!(?i:.*{cookie}){{2}})(?:.*;)? *{cookie}="
+    entries.append(f'"~*^(?!.*{cookie})" $language_of_field;')
+    entries.append(f'"{found} *(?:;|$)" $language_of_field;')
+    entries += [f'"{found}{re.escape(code)} *(?:;|$)" {code};' for code in codes]
+    return _block("$http_cookie", "$language_of_visitor", entries)
 
 
 def _of_url(codes: list[str], in_url: bool, default_in_url: bool, plain: bool) -> list[str]:

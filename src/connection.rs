@@ -5,9 +5,9 @@
 //! record is held while replies are handed out, since a reply may start the next look-up.
 
 mod events;
+mod keepalive;
 mod traffic;
 
-use std::ffi::c_int;
 use std::mem;
 use std::ptr;
 
@@ -107,7 +107,7 @@ impl Connection {
                 let text = "no free connection or socket, see worker_connections";
                 return Err(Reason::new(Failure::Memory, text));
             }
-            keep_alive((*c).fd, (*server).sockaddr());
+            keepalive::set((*c).fd, (*server).sockaddr());
             let log = sys::cycle_log();
             let this = Box::into_raw(Box::new(Self {
                 c,
@@ -380,29 +380,4 @@ impl Connection {
             }
         }
     }
-}
-
-/// Lets the kernel see for itself whether an idle connection is still one: something on the way (a
-/// load balancer, NAT) may forget it without a word. Times are in seconds; a failure costs nothing.
-///
-/// # Safety
-/// `address` must be valid.
-unsafe fn keep_alive(fd: ngx_socket_t, address: *const sockaddr) {
-    // SAFETY: the caller vouches for `address`.
-    if i32::from(unsafe { (*address).sa_family }) == libc::AF_UNIX {
-        return;
-    }
-    set_option(fd, libc::SOL_SOCKET, libc::SO_KEEPALIVE, 1);
-    #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
-    for (option, seconds) in
-        [(libc::TCP_KEEPIDLE, 30), (libc::TCP_KEEPINTVL, 10), (libc::TCP_KEEPCNT, 3)]
-    {
-        set_option(fd, libc::IPPROTO_TCP, option, seconds);
-    }
-}
-
-fn set_option(fd: ngx_socket_t, level: c_int, option: c_int, value: c_int) {
-    let len = mem::size_of::<c_int>() as libc::socklen_t;
-    // SAFETY: `value` is valid for setsockopt to read.
-    unsafe { libc::setsockopt(fd, level, option, (&raw const value).cast(), len) };
 }

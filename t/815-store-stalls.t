@@ -70,12 +70,23 @@ is $nginx->get('/page')->cache, 'ERROR timeout', 'the default: timeout';
 cmp_ok time - $begin, '>=', 0.2, 'the default: not before a quarter of a second';
 cmp_ok time - $begin, '<', 3, 'the default: and soon after it';
 
-# One probe at a time, and fewer and fewer.
+# While it is wanted: one trial at a time, and fewer and fewer.
 my $opened = $silent->connections;
-sleep 1.5;
-is $nginx->get('/page')->cache, 'ERROR down', 'the default: still down';
-cmp_ok $silent->connections - $opened, '<=', 10, 'the default: probed now and then';
-cmp_ok $silent->connections - $opened, '>=', 1, 'the default: but probed';
+my $end    = time + 2;
+my %outcome;
+while (time < $end) {
+    $outcome{$nginx->get('/page')->cache}++;
+    sleep 0.02;
+}
+is_deeply [keys %outcome], ['ERROR down'], 'the default: still down';
+cmp_ok $silent->connections - $opened, '<=', 10, 'the default: tried now and then';
+cmp_ok $silent->connections - $opened, '>=', 1, 'the default: but tried';
+
+# While nobody wants it, not at all, but for what was wanted before.
+sleep 1.3;
+$opened = $silent->connections;
+sleep 2.5;
+is $silent->connections, $opened, 'the default: not tried while nobody wants it';
 $nginx->finish('the default');
 
 done_testing;

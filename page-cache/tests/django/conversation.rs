@@ -300,6 +300,25 @@ fn what_cannot_be_decoded_ends_the_conversation() {
 }
 
 #[test]
+fn it_is_known_whose_value_could_not_be_read() {
+    let pages = page_keys(LISTS[0], &REQUESTS[0], &[PageMethod::Get], VaryForm::Raw).unwrap();
+    let mut memory = Memory::new();
+    // The second time both are asked for at once, and the page may come first.
+    for order in [&mut in_order as &mut dyn FnMut(&mut Vec<usize>), &mut |all| all.reverse()] {
+        for key in [keys().header(), &pages[0]] {
+            let mut store = site(LISTS[0], VaryForm::Raw);
+            let plan = || plan(keys(), false, Some(VaryForm::Raw));
+            let talk = converse(&store, plan(), &mut memory, &REQUESTS[0], 0, order);
+            assert_eq!(talk.read.as_deref(), Some(pages[0].as_bytes()));
+            store.insert(key.as_bytes().to_vec(), pickles::value(b"garbage"));
+            let talk = converse(&store, plan(), &mut memory, &REQUESTS[0], 0, order);
+            assert_eq!(talk.refusal(), Some(Failure::Undecodable.into()));
+            assert_eq!(talk.read.as_deref(), Some(key.as_bytes()));
+        }
+    }
+}
+
+#[test]
 fn a_doubled_header_that_the_page_varies_on_is_a_miss() {
     let doubled = &REQUESTS[5];
     for (list, refusal) in

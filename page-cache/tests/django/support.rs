@@ -213,6 +213,8 @@ pub struct Talk {
     pub result: Result<Page, Refusal>,
     /// The key of the page that is served.
     pub key: Option<Vec<u8>>,
+    /// The key of the value that was read last.
+    pub read: Option<Vec<u8>>,
     /// The keys of each round trip.
     pub rounds: Vec<Vec<Vec<u8>>>,
     /// What the log may say.
@@ -243,9 +245,11 @@ pub fn converse(
             Step::Done(result) => {
                 let key = lookup.key_of_page().map(|i| Vec::clone(&asked[i]));
                 assert_eq!(key.is_some(), result.is_ok());
+                let read = lookup.key_read().map(|i| Vec::clone(&asked[i]));
+                assert!(key.is_none() || key == read);
                 let hint = lookup.hint().cloned();
                 assert!(hint.is_none() || result.is_err());
-                return Talk { result, key, rounds, hint };
+                return Talk { result, key, read, rounds, hint };
             }
             Step::Ask(keys) => {
                 assert!(!keys.is_empty());

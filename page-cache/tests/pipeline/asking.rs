@@ -185,6 +185,35 @@ fn a_probe_needs_a_first_line_only() {
     assert_eq!(rig.pipeline.probe_outcome(), Some(Err(Failure::Timeout)));
 }
 
+#[test]
+fn what_the_next_reply_is_for_is_known() {
+    let stuck = |rig: &Rig| {
+        let keys = rig.pipeline.stuck().into_iter().map(|key| String::from_utf8(key).unwrap());
+        keys.collect::<Vec<_>>().join(" ")
+    };
+    let mut rig = Rig::memcached();
+    rig.ask("x", 90);
+    rig.ask("y", 91);
+    assert_eq!(stuck(&rig), "", "nothing is written");
+    rig.write();
+    assert_eq!(stuck(&rig), "x");
+    assert!(rig.expire(250), "nobody waits any more, but the reply is owed");
+    assert_eq!(stuck(&rig), "x");
+    rig.receive(b"END\r\n").unwrap();
+    assert_eq!(stuck(&rig), "y");
+    rig.receive(b"END\r\n").unwrap();
+    // Of a command for many those that have not come yet.
+    ask_twelve(&mut rig);
+    rig.write();
+    rig.receive(b"VALUE b 0 1\r\nB\r\nVALUE d 0 1\r\nD\r\n").unwrap();
+    assert_eq!(stuck(&rig), "a c e f g h i j k l");
+    // A probe is nobody's.
+    let mut rig = Rig::redis();
+    rig.pipeline.probe(b"a", 100).unwrap();
+    rig.write();
+    assert_eq!(stuck(&rig), "");
+}
+
 /// `a` to `l`: enough to share a command.
 fn ask_twelve(rig: &mut Rig) {
     rig.pipeline.set_sharing(Sharing::Proven);

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 import tomllib
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from uuid import NAMESPACE_URL, uuid5
 
 import shipped
@@ -83,7 +83,7 @@ def bill(nginx: str) -> Bom:
     bom = Bom(serial_number=uuid5(NAMESPACE_URL, f"rust_page_cache {version} nginx {nginx}"))
     if "SOURCE_DATE_EPOCH" in os.environ:
         epoch = int(os.environ["SOURCE_DATE_EPOCH"])
-        bom.metadata.timestamp = datetime.fromtimestamp(epoch, tz=timezone.utc)
+        bom.metadata.timestamp = datetime.fromtimestamp(epoch, tz=UTC)
     whole = Component(
         name="rust_page_cache",
         version=version,

@@ -67,7 +67,10 @@ def host() -> str:
 def rust_release() -> str:
     """The release of the compiler, whose standard library is linked in, too."""
     run = subprocess.run(
-        [os.environ.get("RUSTC", "rustc"), "--version"], stdout=subprocess.PIPE, text=True, check=True
+        [os.environ.get("RUSTC", "rustc"), "--version"],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
     )
     return run.stdout.split()[1]
 

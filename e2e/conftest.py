@@ -83,7 +83,7 @@ class Side:
 
     def fresh(self, path):
         """A target below `path` that nobody has asked for."""
-        if "/rest-framework/" in path:
+        if "/rest-framework" in path:
             self.needs("rest_framework")
         return f"{path}n{next(self.numbers)}/"
 
@@ -197,17 +197,49 @@ def tls(served):
     return served["tls"]
 
 
-@pytest.fixture(scope="session")
-def shipped(line, about, stores, below):
-    """Serves a site behind a file of nginx-conf/ as it stands: shipped(file, settings)."""
+@contextlib.contextmanager
+def shipping(line, about, stores, below):
+    """What serves a site behind a file of nginx-conf/ as it stands: (file, settings, edits)."""
     with contextlib.ExitStack() as stack:
 
         @functools.cache
-        def start(name, settings):
-            site = stack.enter_context(sites_of(line, [settings], stores, below))[settings]
-            server = nginx.shipped(name, about[0], site, stores, below / f"{name}-{settings}")
+        def start(name, settings, edits=()):
+            """`edits`: (what stands in the file, the settings of the site that goes there)."""
+            others = {settings for _, settings in edits}
+            sites = stack.enter_context(sites_of(line, [settings, *others], stores, below))
+            replacements = [(text, sites[other].ready().address) for text, other in edits]
+            site = sites[settings]
+            place = below / f"{name}-{settings}"
+            server = nginx.shipped(name, about[0], site, stores, place, replacements)
             stack.callback(server.stop)
             server.ready()
             return Side(server, server.port, site.ready(), *about)
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def shipped(line, about, stores, below):
+    """Serves a site behind a file of nginx-conf/: shipped(file, settings)."""
+    with shipping(line, about, stores, below) as start:
+        yield start
+
+
+@pytest.fixture(scope="session")
+def application(stores, folder):
+    """Serves a site of others behind a file of nginx-conf/: application(name, file, settings)."""
+    with contextlib.ExitStack() as stack:
+
+        @functools.cache
+        def environment(name):
+            if not django.python(name).exists():
+                pytest.skip(f"no Python here for {name}")
+            below = folder / name
+            below.mkdir()
+            below.chmod(0o711)
+            return stack.enter_context(shipping(name, django.about(name), stores, below))
+
+        def start(name, conf, settings="settings"):
+            return environment(name)(conf, settings)
 
         yield start

@@ -14,6 +14,7 @@ BACKENDS = [
     "django-redis-lzma",
     "django-redis-zstd",
     "django-redis-lz4",
+    "django-redis-pickle2",
 ]
 
 

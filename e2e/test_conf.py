@@ -70,6 +70,11 @@ VISITORS = [
     ([("Cookie", "django_language=de-at")], None),
     ([("Cookie", "django_language=DE")], None),
     ([("Cookie", "django_language=tlh"), ("Accept-Language", "fr")], None),
+    ([("Cookie", "language=fr")], "en"),
+    # nginx's own $cookie_ takes the name in any case, the first of two, and a comma for the end.
+    ([("Cookie", "Django_Language=fr")], None),
+    ([("Cookie", "a=b,django_language=fr")], None),
+    ([("Cookie", "django_language=de; django_language=fr")], None),
 ]
 
 
@@ -140,6 +145,8 @@ ZONES = [
     ([("Cookie", "timezone=europe/berlin")], None),
     ([("Cookie", "timezone=nowhere")], None),
     ([("Cookie", "timezone=UTC; timezone=Europe/Berlin")], None),
+    ([("Cookie", "TIMEZONE=Europe/Berlin")], None),
+    ([("Cookie", "a=b,timezone=Europe/Berlin")], None),
 ]
 
 

@@ -7,7 +7,17 @@ import pytest
 TARGETS = 2500  # of each kind, for each Django
 # What some server or other reads in its own way, more often than the rest of the alphabet.
 ODD = [*"^|\"<>\\`{}[];=,!*'()~:@&$+.#%", "%2F", "%25", "%3B", "%20", "%00", "%0A", "%7f", "%3f"]
-BYTES = ["%C3%A9", "%c3", "%A9", "%E4%BD%A0", "%E4%BD", "%FF", "%ED%A0%80", "%C0%AF", "%F0%9F%98%80"]
+BYTES = [
+    "%C3%A9",
+    "%c3",
+    "%A9",
+    "%E4%BD%A0",
+    "%E4%BD",
+    "%FF",
+    "%ED%A0%80",
+    "%C0%AF",
+    "%F0%9F%98%80",
+]
 IN_ARGUMENTS = ["?", "=", "&", "%zz", "%", "\xe9", "\xc3\xa9"]
 
 

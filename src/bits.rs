@@ -1,12 +1,15 @@
 //! The bits of a request, through `request_bits.c`: see there why not through the bindings.
 
-use ngx::ffi::ngx_http_request_t;
+use ngx::ffi::{ngx_atomic_uint_t, ngx_http_request_t};
 
 mod c {
-    use super::ngx_http_request_t;
+    use super::{ngx_atomic_uint_t, ngx_http_request_t};
 
     unsafe extern "C" {
         pub fn ngx_http_rust_page_cache_background(r: *const ngx_http_request_t) -> u32;
+        pub fn ngx_http_rust_page_cache_connection_number(
+            r: *const ngx_http_request_t,
+        ) -> ngx_atomic_uint_t;
         pub fn ngx_http_rust_page_cache_empty_path_in_uri(r: *const ngx_http_request_t) -> u32;
         pub fn ngx_http_rust_page_cache_error_page(r: *const ngx_http_request_t) -> u32;
         pub fn ngx_http_rust_page_cache_header_only(r: *const ngx_http_request_t) -> u32;
@@ -55,6 +58,15 @@ bits! {
     realloc_captures = ngx_http_rust_page_cache_realloc_captures;
     /// `unparsed_uri` is still what the request is for.
     valid_unparsed_uri = ngx_http_rust_page_cache_valid_unparsed_uri;
+}
+
+/// The number of the client's connection, the same for all streams of HTTP/2 and HTTP/3.
+///
+/// # Safety
+/// `r` must be live.
+pub unsafe fn connection_number(r: *const ngx_http_request_t) -> u64 {
+    // SAFETY: the caller vouches for `r`, whose connection is open.
+    unsafe { c::ngx_http_rust_page_cache_connection_number(r) as u64 }
 }
 
 /// Whether ranges of the response may be asked for.

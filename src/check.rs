@@ -7,6 +7,7 @@ use std::rc::Rc;
 use ngx::ffi::*;
 use ngx::ngx_log_error;
 use page_cache::directive::Format;
+use page_cache::held;
 use page_cache::key::Recipe;
 
 use crate::conf::{LocConf, Setting};
@@ -42,11 +43,16 @@ impl Problem {
     }
 }
 
-/// Checks every location where the directive is on.
+/// Checks every location where the directive is on. `max_memory` is
+/// `rust_page_cache_max_memory`, in bytes.
 ///
 /// # Safety
 /// Called at postconfiguration, with the entries collected at merge.
-pub unsafe fn all(cf: *mut ngx_conf_t, entries: &[Entry]) -> Result<(), Problem> {
+pub unsafe fn all(
+    cf: *mut ngx_conf_t,
+    entries: &[Entry],
+    max_memory: usize,
+) -> Result<(), Problem> {
     let mut warned: Vec<*mut ngx_http_upstream_srv_conf_t> = Vec::new();
     let mut seen: Vec<*const Site> = Vec::new();
     for entry in entries {
@@ -67,6 +73,8 @@ pub unsafe fn all(cf: *mut ngx_conf_t, entries: &[Entry]) -> Result<(), Problem>
             unsafe { check_upstream(cf, site)? };
         }
     }
+    // SAFETY: as above.
+    unsafe { check_sizes(cf, entries, max_memory) };
     Ok(())
 }
 
@@ -86,6 +94,35 @@ unsafe fn check_form(cf: *mut ngx_conf_t, site: &Site) {
              the site runs, such as django=5.2.19, in {}",
             site.place.describe()
         );
+    }
+}
+
+/// Warns if pages may be larger than one connection may hold: they would never be served. Once, of
+/// the first location.
+///
+/// # Safety
+/// As [`all`].
+unsafe fn check_sizes(cf: *mut ngx_conf_t, entries: &[Entry], max_memory: usize) {
+    let most = max_memory / held::SHARE_OF_CONNECTION;
+    for entry in entries {
+        // SAFETY: confs live in the configuration's pool.
+        let conf = unsafe { &*entry.conf };
+        let Setting::On(site) = &conf.setting else { continue };
+        if conf.max_size > most {
+            // SAFETY: the caller vouches for `cf`.
+            let log = unsafe { (*cf).log };
+            ngx_log_error!(
+                NGX_LOG_WARN,
+                log,
+                "\"rust_page_cache_max_size\" allows {} bytes, but one connection may hold only an \
+                 eighth of \"rust_page_cache_max_memory\", {most} bytes, so larger pages are not \
+                 served, raise the latter to {} or more, for {}",
+                conf.max_size,
+                conf.max_size.saturating_mul(held::SHARE_OF_CONNECTION),
+                site.place.describe()
+            );
+            return;
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 mod events;
 mod traffic;
 
+use std::ffi::c_int;
 use std::mem;
 use std::ptr;
 
@@ -28,8 +29,14 @@ pub struct Connection {
     connected: bool,
     /// Until when it must be open, in milliseconds of [`sys::now`].
     open_by: u64,
-    /// Made to see whether the server is back.
+    /// For trials only, while the server is left alone.
     is_probe: bool,
+    /// It is to be asked for the key of a trial as soon as it is open.
+    awaits_trial: bool,
+    /// It was there when the server was left alone: what it still owes may never come.
+    is_of_before: bool,
+    /// Since when nothing is in flight, in milliseconds of [`sys::now`].
+    idle_since: u64,
     /// When the timer is due, in milliseconds of [`sys::now`]: nginx forgets it when it fires.
     armed_for: u64,
     /// Since when no byte has come although some are due, in milliseconds of [`sys::now`].
@@ -100,6 +107,7 @@ impl Connection {
                 let text = "no free connection or socket, see worker_connections";
                 return Err(Reason::new(Failure::Memory, text));
             }
+            keep_alive((*c).fd, (*server).sockaddr());
             let log = sys::cycle_log();
             let this = Box::into_raw(Box::new(Self {
                 c,
@@ -108,6 +116,9 @@ impl Connection {
                 connected: false,
                 open_by: sys::now().saturating_add(connect_timeout),
                 is_probe,
+                awaits_trial: false,
+                is_of_before: false,
+                idle_since: sys::now(),
                 armed_for: 0,
                 quiet_since: sys::now(),
                 owing_since: sys::now(),
@@ -133,6 +144,28 @@ impl Connection {
     /// Look-ups that wait for their reply.
     pub fn in_flight(&self) -> usize {
         self.pipeline.in_flight()
+    }
+
+    /// Whether requests may use it: it is not for trials, and what it owes is not in doubt.
+    pub fn is_usable(&self) -> bool {
+        let is_in_doubt = self.is_of_before && self.pipeline.in_flight() > 0;
+        !self.is_probe && !is_in_doubt
+    }
+
+    /// The server is left alone from now on.
+    pub fn set_of_before(&mut self) {
+        self.is_of_before = true;
+    }
+
+    /// The trial was well, and requests may use it.
+    pub fn set_for_all(&mut self) {
+        self.is_probe = false;
+    }
+
+    /// Since when nothing is in flight over it; `None` if something is, or it is not open yet.
+    pub fn idle_since(&self) -> Option<u64> {
+        let is_idle = self.connected && self.pipeline.is_open() && self.pipeline.in_flight() == 0;
+        is_idle.then_some(self.idle_since)
     }
 
     /// Whether several look-ups may share a command from now on.
@@ -161,6 +194,7 @@ impl Connection {
         unsafe {
             if (*this).pipeline.in_flight() == 0 {
                 Self::forgive(this);
+                (*this).is_of_before = false;
             }
             (*this).pipeline.enqueue(key, ticket, limits)?;
             Self::is_busy(this);
@@ -168,17 +202,25 @@ impl Connection {
         Ok(())
     }
 
-    /// Asks for `key` only to see whether the server answers.
+    /// Asks for the key of a trial, only to see whether the server answers, as soon as the
+    /// connection is open.
     ///
     /// # Safety
-    /// As `enqueue`.
-    pub unsafe fn probe(this: *mut Self, key: &[u8], deadline: u64) -> Result<(), Failure> {
-        // SAFETY: the caller vouches for `this`.
+    /// As `enqueue`; `this` may be closed afterwards.
+    pub unsafe fn begin_trial(this: *mut Self) {
+        // SAFETY: the caller vouches for `this`; the server outlives it.
         unsafe {
-            (*this).pipeline.probe(key, deadline)?;
-            Self::is_busy(this);
+            (*this).awaits_trial = !((*this).connected && (*this).pipeline.is_open());
+            if (*this).awaits_trial {
+                return;
+            }
+            let (key, patience) = (*(*this).server).trial();
+            let deadline = sys::now().saturating_add(patience);
+            match (*this).pipeline.probe(key, deadline) {
+                Ok(()) => Self::is_busy(this),
+                Err(why) => Self::close(this, why.into()),
+            }
         }
-        Ok(())
     }
 
     /// The server has been silent for no longer than from now on.
@@ -283,12 +325,17 @@ impl Connection {
         let mut own = unsafe { Box::from_raw(this) };
         let server = own.server;
         let was_idle = own.pipeline.in_flight() == 0;
+        let was_let_in = own.connected && own.pipeline.is_open();
+        let is_of_key = was_let_in && matches!(reason.why, Failure::Timeout | Failure::Protocol);
+        let is_silent = is_of_key && reason.why == Failure::Timeout;
+        let stuck = if is_silent { own.pipeline.stuck() } else { Vec::new() };
         let lost = own.pipeline.end(reason.why);
         // An idle connection that the server closes, or one on which a look-up crossed the
         // server's close, is no fault of the server: what was asked is asked again.
         let is_stale = was_idle || (own.pipeline.has_answered() && lost.is_fresh());
         // SAFETY: `c` and the events are live until here; the server outlives its connections.
         unsafe {
+            let is_prober = (*server).is_prober(this);
             (*server).forget(this);
             (*server).learn(own.pipeline.sharing());
             own.shut();
@@ -299,13 +346,17 @@ impl Connection {
                 (*server).shown(),
                 reason.why
             );
-            if own.is_probe && own.pipeline.probe_answered() {
+            if is_prober && own.pipeline.probe_answered() {
                 // The key it was probed with holds a value too large to be drained.
-                Server::is_back(server);
+                Server::trial_answered(server);
+            } else if is_prober {
+                Server::trial_failed(server, is_of_key);
             } else if own.is_probe {
-                Server::probe_failed(server);
+                // It was of no use any more.
+            } else if own.is_of_before {
+                (*server).suspect(stuck);
             } else if is_fault && !(is_stale && reason.why == Failure::Closed) {
-                Server::failed(server, &reason);
+                Server::failed(server, &reason, stuck);
             }
             drop(own);
             lost.deliver(&mut |ticket, why, retry| {
@@ -329,4 +380,29 @@ impl Connection {
             }
         }
     }
+}
+
+/// Lets the kernel see for itself whether an idle connection is still one: something on the way (a
+/// load balancer, NAT) may forget it without a word. Times are in seconds; a failure costs nothing.
+///
+/// # Safety
+/// `address` must be valid.
+unsafe fn keep_alive(fd: ngx_socket_t, address: *const sockaddr) {
+    // SAFETY: the caller vouches for `address`.
+    if i32::from(unsafe { (*address).sa_family }) == libc::AF_UNIX {
+        return;
+    }
+    set_option(fd, libc::SOL_SOCKET, libc::SO_KEEPALIVE, 1);
+    #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+    for (option, seconds) in
+        [(libc::TCP_KEEPIDLE, 30), (libc::TCP_KEEPINTVL, 10), (libc::TCP_KEEPCNT, 3)]
+    {
+        set_option(fd, libc::IPPROTO_TCP, option, seconds);
+    }
+}
+
+fn set_option(fd: ngx_socket_t, level: c_int, option: c_int, value: c_int) {
+    let len = mem::size_of::<c_int>() as libc::socklen_t;
+    // SAFETY: `value` is valid for setsockopt to read.
+    unsafe { libc::setsockopt(fd, level, option, (&raw const value).cast(), len) };
 }

@@ -16,6 +16,7 @@ use page_cache::key::field::FieldName;
 use page_cache::page::GzipFlag;
 use page_cache::policy::IgnorePatterns;
 
+use crate::MainConf;
 use crate::conf::{LocConf, Setting, UNSET};
 use crate::set_header::{SetHeader, Value};
 use crate::site;
@@ -51,7 +52,7 @@ const fn command(
 }
 
 /// The table of directives.
-pub static mut COMMANDS: [ngx_command_t; 13] = [
+pub static mut COMMANDS: [ngx_command_t; 14] = [
     command(ngx::ngx_string!("rust_page_cache"), MORE, set_page_cache, 0),
     command(
         ngx::ngx_string!("rust_page_cache_bypass"),
@@ -98,6 +99,14 @@ pub static mut COMMANDS: [ngx_command_t; 13] = [
         ngx_conf_set_flag_slot,
         offset_of!(LocConf, public_only),
     ),
+    ngx_command_t {
+        name: ngx::ngx_string!("rust_page_cache_max_memory"),
+        type_: NGX_HTTP_MAIN_CONF as ngx_uint_t | ONE,
+        set: Some(set_memory),
+        conf: offset_of!(ngx_http_conf_ctx_t, main_conf),
+        offset: offset_of!(MainConf, max_memory),
+        post: ptr::null_mut(),
+    },
     command(
         ngx::ngx_string!("rust_page_cache_etag"),
         FLAG,
@@ -264,7 +273,7 @@ unsafe extern "C" fn set_hide_header(
 /// The numeric slot at `cmd.offset`, if nothing was written to it yet.
 ///
 /// # Safety
-/// `conf` must be a [`LocConf`] and `cmd` an entry of [`COMMANDS`] whose offset is that of a
+/// `conf` must be a [`LocConf`] or [`MainConf`] and `cmd` an entry of [`COMMANDS`] whose offset is that of a
 /// machine word.
 unsafe fn slot<'a>(
     cf: *mut ngx_conf_t,
@@ -323,17 +332,31 @@ unsafe extern "C" fn set_size(
     cmd: *mut ngx_command_t,
     conf: *mut c_void,
 ) -> *mut c_char {
+    // memcached's length and an ngx_buf_t take more, but nobody means more than a gigabyte.
+    // SAFETY: as `set_time`.
+    unsafe { set_bytes(cf, cmd, conf, 1, 1 << 30, "from 1 to 1024m, such as 8m or 512k") }
+}
+
+/// # Safety
+/// As `set_time`.
+unsafe fn set_bytes(
+    cf: *mut ngx_conf_t,
+    cmd: *mut ngx_command_t,
+    conf: *mut c_void,
+    least: isize,
+    most: isize,
+    allowed: &str,
+) -> *mut c_char {
     // SAFETY: as `set_time`.
     unsafe {
         let Some(slot) = slot(cf, cmd, conf) else { return ERROR };
         let word = words(cf).first().copied().unwrap_or_default();
         let mut value = sys::str_of(word);
         let size = ngx_parse_size(&raw mut value);
-        // memcached's length and an ngx_buf_t take more, but nobody means more than a gigabyte.
-        if size <= 0 || size > 1 << 30 {
+        if !(least..=most).contains(&size) {
             return refuse!(
                 cf,
-                "invalid size \"{}\" in \"{}\" directive, it must be from 1 to 1024m, such as 8m or 512k",
+                "invalid size \"{}\" in \"{}\" directive, it must be {allowed}",
                 word.escape_ascii(),
                 name_of(cmd)
             );
@@ -341,6 +364,16 @@ unsafe extern "C" fn set_size(
         *slot = size as usize;
     }
     OK
+}
+
+/// `rust_page_cache_max_memory`, in bytes.
+unsafe extern "C" fn set_memory(
+    cf: *mut ngx_conf_t,
+    cmd: *mut ngx_command_t,
+    conf: *mut c_void,
+) -> *mut c_char {
+    // SAFETY: as `set_time`.
+    unsafe { set_bytes(cf, cmd, conf, 1 << 20, 1 << 40, "from 1m to 1048576m, such as 128m") }
 }
 
 /// `rust_page_cache_connections`

@@ -19,8 +19,8 @@ use crate::sys::{self, code};
 /// another page's.
 ///
 /// # Safety
-/// `r` must be live; the text was compiled for its configuration. No mutable reference to its record,
-/// nor into it, may be held: variables read it.
+/// `r` must be live as long as the result is used; the text was compiled for its configuration. No
+/// mutable reference to its record, nor into it, may be held: variables read it.
 pub unsafe fn text(r: *mut ngx_http_request_t, text: &Text) -> Result<&[u8], Failure> {
     match text {
         Text::Literal(bytes) => Ok(bytes),

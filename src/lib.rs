@@ -14,8 +14,9 @@
 //! and status codes. One file a concern: `directives`, `site`, `conf` and `check` read the
 //! configuration; `handler` runs a request, `view` shows it to the policy, `record` keeps what was
 //! decided for it and `trail` which way it came; `evaluate`, `captures` and `set_header` say what
-//! variables give; `store`, `server`, `connection`, `peer` and `ticket` talk to the stores;
-//! `respond`, `headers` and `fallback` end the matter; `variables` tell of it. `reserve` is the allocator.
+//! variables give; `store`, `server`, `connection`, `peer`, `ticket` and `timer` talk to the stores;
+//! `respond`, `headers` and `fallback` end the matter; `variables` tell of it. `reserve` is the
+//! allocator.
 
 mod bits;
 mod captures;
@@ -38,6 +39,7 @@ mod site;
 mod store;
 mod sys;
 mod ticket;
+mod timer;
 mod trail;
 mod variables;
 mod view;
@@ -48,14 +50,40 @@ use std::ptr;
 use ngx::ffi::*;
 
 use check::Entry;
-use conf::LocConf;
+use conf::{LocConf, UNSET};
 use sys::code;
 
 /// What the module knows of the whole `http {}` block.
-#[derive(Default)]
 struct MainConf {
     /// The locations where the directive is on.
     entries: Vec<Entry>,
+    /// `rust_page_cache_max_memory`, in bytes.
+    max_memory: usize,
+}
+
+impl Default for MainConf {
+    fn default() -> Self {
+        Self { entries: Vec::new(), max_memory: UNSET }
+    }
+}
+
+impl MainConf {
+    /// What a worker may hold for clients if nothing is said, in bytes.
+    const MAX_MEMORY: usize = 128 << 20;
+
+    /// The configuration of the `http {}` block that `r` is in.
+    ///
+    /// # Safety
+    /// `r` must be live.
+    unsafe fn of(r: *mut ngx_http_request_t) -> *const Self {
+        // SAFETY: nginx holds what `create_conf::<MainConf>` returned.
+        unsafe { (*(*r).main_conf.add(ctx_index())).cast::<Self>() }
+    }
+
+    /// What a worker may hold for clients, in bytes.
+    fn max_memory(&self) -> usize {
+        if self.max_memory == UNSET { Self::MAX_MEMORY } else { self.max_memory }
+    }
 }
 
 static MODULE_CTX: ngx_http_module_t = ngx_http_module_t {
@@ -155,8 +183,9 @@ unsafe extern "C" fn merge_loc_conf(
 unsafe extern "C" fn postconfiguration(cf: *mut ngx_conf_t) -> ngx_int_t {
     // SAFETY: see above; the arrays are nginx's.
     unsafe {
-        let entries = &main_conf(cf).entries;
-        if let Err(problem) = check::all(cf, entries) {
+        let main = main_conf(cf);
+        let entries = &main.entries;
+        if let Err(problem) = check::all(cf, entries, main.max_memory()) {
             problem.log(cf);
             return code::ERROR;
         }

@@ -10,6 +10,7 @@ use std::ptr::{self, NonNull};
 
 use ngx::ffi::*;
 use ngx::ngx_log_error;
+use page_cache::held::{Full, HeldPage, HeldValue};
 use page_cache::key::CacheKey;
 use page_cache::lookup::conversation::Lookup;
 use page_cache::page::{Page, Refusal};
@@ -19,7 +20,7 @@ use smallvec::SmallVec;
 
 use crate::conf::LocConf;
 use crate::peer::Peer;
-use crate::server::Server;
+use crate::server::Mark;
 use crate::set_header::Values;
 use crate::site::Site;
 use crate::store::{self, Hint};
@@ -43,7 +44,8 @@ struct Ask {
     /// and when it is over.
     peer: Option<Peer>,
     ticket: Option<Ticket>,
-    server: *mut Server,
+    /// The server that it was asked of.
+    server: Option<Mark>,
     /// Asked again, after a connection broke under it.
     retried: bool,
 }
@@ -54,7 +56,9 @@ pub struct Record {
     conf: *const LocConf,
     progress: Progress,
     outcome: Option<Outcome>,
-    page: Option<Page>,
+    page: Option<HeldPage>,
+    /// Values that wait for the answers to other keys.
+    waiting: SmallVec<[HeldValue; 1]>,
     /// The request waits in PRECONTENT for the event below.
     parked: bool,
     event: ngx_event_t,
@@ -65,7 +69,7 @@ pub struct Record {
     /// Which of the keys is shown: the one that answered, else the last one asked for.
     shown: Option<usize>,
     /// The server asked last, or that answered.
-    server: *const Server,
+    server: Option<Mark>,
     /// Milliseconds of [`sys::now`].
     started: u64,
     finished: Option<u64>,
@@ -93,13 +97,14 @@ impl Record {
                 progress: Progress::Looking,
                 outcome: None,
                 page: None,
+                waiting: SmallVec::new(),
                 parked: false,
                 event: mem::zeroed(),
                 lookup: None,
                 values: Values::default(),
                 asks: SmallVec::new(),
                 shown: None,
-                server: ptr::null(),
+                server: None,
                 started: sys::now(),
                 finished: None,
             });
@@ -162,8 +167,7 @@ impl Record {
 
     /// Printable address of the server asked.
     pub fn store(&self) -> &[u8] {
-        // SAFETY: servers live as long as the worker.
-        unsafe { self.server.as_ref() }.map_or(b"", Server::name)
+        self.server.as_ref().map_or(b"", |server| &server.name)
     }
 
     /// Milliseconds spent looking up; `None` if nothing was, or is not over.
@@ -174,7 +178,7 @@ impl Record {
 
     /// The page of a hit, to be served now.
     pub fn page(&self) -> Option<&Page> {
-        self.page.as_ref()
+        self.page.as_deref()
     }
 
     /// The decision has been acted upon.
@@ -203,7 +207,7 @@ impl Record {
     }
 
     /// Decides the request, and wakes it if it waits.
-    pub fn decide(&mut self, outcome: Outcome, page: Option<Page>) {
+    pub fn decide(&mut self, outcome: Outcome, page: Option<HeldPage>) {
         if self.progress != Progress::Looking {
             return;
         }
@@ -228,6 +232,7 @@ impl Record {
             ask.peer = None;
         }
         self.lookup = None;
+        self.waiting.clear();
     }
 
     /// The site's compiled directive.
@@ -265,8 +270,7 @@ impl Record {
         let place = conf.site().map(|site| site.place.describe()).unwrap_or_default();
         // The first thing that is asked for.
         let Some(list) = self.asks.first() else { return };
-        // SAFETY: servers live as long as the worker.
-        let store = unsafe { list.server.as_ref() }.map_or(&b""[..], Server::name);
+        let store = list.server.as_ref().map_or(&b""[..], |server| &server.name);
         ngx_log_error!(
             NGX_LOG_ERR,
             log,
@@ -288,6 +292,19 @@ impl Record {
         if let Some(more) = store::may_complain() {
             self.log(NGX_LOG_ERR, &format!("{what}{more}"));
         }
+    }
+
+    /// Logs that there is no room for the page of this key.
+    fn complain_of_full(&self, full: Full) {
+        let Some(more) = store::may_complain_of_full() else { return };
+        self.log(
+            NGX_LOG_ERR,
+            &format!(
+                "takes {} bytes and is not held for the client: {} are held in all, {} of them for \
+                 this connection, and \"rust_page_cache_max_memory\" does not allow more{more}",
+                full.wanted, full.in_all, full.by_connection
+            ),
+        );
     }
 
     fn undecodable(&self) {

@@ -11,7 +11,8 @@ use std::rc::Rc;
 use ngx::ffi::*;
 use page_cache::Failure;
 use page_cache::breaker::{Breaker, LogLimit};
-use page_cache::oversize::Oversize;
+use page_cache::idle::Round;
+use page_cache::oversize::{Form, Oversize};
 use page_cache::pipeline::{Handshake, Limits, Pipeline, Sharing, Ticket};
 use page_cache::wire::Protocol;
 
@@ -19,6 +20,7 @@ use crate::connection::{Connection, Reason};
 use crate::record::Record;
 use crate::store;
 use crate::sys;
+use crate::timer::Timer;
 
 /// However long some location waits, a server that is silent for so long is down, in milliseconds.
 const LONGEST_PATIENCE: u64 = 1_000;
@@ -29,13 +31,22 @@ const CROWDED: usize = 64;
 /// So many connections lost over a command for several keys are no accident.
 const LOST_TRIALS: u8 = 3;
 
+/// A server by its number and name: what outlives it.
+#[derive(Clone)]
+pub struct Mark {
+    /// No two servers of a worker ever have the same one.
+    pub id: u64,
+    /// The printable address.
+    pub name: Rc<[u8]>,
+}
+
 /// One server of a store: an address, a protocol and who we are to it.
 pub struct Server {
     protocol: Protocol,
     handshake: Rc<Handshake>,
     address: Box<libc::sockaddr_storage>,
     address_len: usize,
-    name: Vec<u8>,
+    mark: Mark,
     connections: Vec<*mut Connection>,
     /// Whether it answers a `get` of many keys, as far as connections that are gone know.
     sharing: Sharing,
@@ -44,7 +55,12 @@ pub struct Server {
     breaker: Breaker,
     complaints: LogLimit,
     oversize: Oversize,
-    alarm: Alarm,
+    /// When to try it again.
+    alarm: Timer,
+    /// When a request wanted it last, in milliseconds of [`sys::now`].
+    used: u64,
+    /// The connection for trials, while it is left alone.
+    prober: *mut Connection,
     /// Asked for again to see whether the server is back.
     last_key: Vec<u8>,
     /// Milliseconds; those of the location that asked last.
@@ -52,15 +68,6 @@ pub struct Server {
     timeout: u64,
     /// The longest time that anybody gave a look-up, in milliseconds.
     patience: u64,
-}
-
-/// The timer of the next probe.
-#[repr(C)]
-struct Alarm {
-    event: ngx_event_t,
-    /// nginx's debug log reads a descriptor behind every timer.
-    no_connection: ngx_connection_t,
-    server: *mut Server,
 }
 
 /// What a look-up brings along.
@@ -90,7 +97,7 @@ impl Server {
     /// [`Failure::Connect`] for an address that cannot be one.
     pub fn new(
         address: &[u8],
-        name: &[u8],
+        mark: Mark,
         protocol: Protocol,
         handshake: &Rc<Handshake>,
     ) -> Result<*mut Self, Failure> {
@@ -109,30 +116,23 @@ impl Server {
             handshake: Rc::clone(handshake),
             address: storage,
             address_len: address.len(),
-            name: name.to_vec(),
+            mark,
             connections: Vec::new(),
             sharing: Sharing::default(),
             lost_trials: 0,
             breaker: Breaker::new(),
             complaints: LogLimit::default(),
             oversize: Oversize::new(),
-            // SAFETY: all-zero is what nginx starts events and connections from.
-            alarm: unsafe { mem::zeroed() },
+            alarm: Timer::new(),
+            used: sys::now(),
+            prober: ptr::null_mut(),
             last_key: Vec::new(),
             connect_timeout: 0,
             timeout: 0,
             patience: 0,
         }));
-        // SAFETY: `server` stays where it is until the worker ends.
-        unsafe {
-            let alarm = &raw mut (*server).alarm;
-            (*alarm).server = server;
-            (*alarm).no_connection.fd = -1;
-            (*alarm).event.handler = Some(health::on_alarm);
-            (*alarm).event.data = (&raw mut (*alarm).no_connection).cast();
-            // A worker that leaves does not wait for a probe.
-            (*alarm).event.set_cancelable(1);
-        }
+        // SAFETY: `server` stays where it is until it is freed.
+        unsafe { Timer::init(&raw mut (*server).alarm, Some(health::on_alarm), server) };
         Ok(server)
     }
 
@@ -160,7 +160,12 @@ impl Server {
 
     /// The printable address.
     pub fn name(&self) -> &[u8] {
-        &self.name
+        &self.mark.name
+    }
+
+    /// What to remember it by.
+    pub fn mark(&self) -> &Mark {
+        &self.mark
     }
 
     /// Protocol and address, for the log.
@@ -169,10 +174,10 @@ impl Server {
             Protocol::Memcached => "memcached",
             Protocol::Redis => "redis",
         };
-        format!("{protocol} {}", String::from_utf8_lossy(&self.name))
+        format!("{protocol} {}", String::from_utf8_lossy(self.name()))
     }
 
-    /// Closes its connections and frees it: the worker exits.
+    /// Closes its connections and frees it: the worker exits, or nobody uses it any more.
     ///
     /// # Safety
     /// `this` must come from [`Self::new`] and be in nobody's hands.
@@ -182,9 +187,7 @@ impl Server {
             while let Some(&connection) = (*this).connections.last() {
                 Connection::retire(connection);
             }
-            if (*this).alarm.event.timer_set() != 0 {
-                ngx_del_timer(&raw mut (*this).alarm.event);
-            }
+            Timer::unset(&raw mut (*this).alarm);
             drop(Box::from_raw(this));
         }
     }
@@ -221,19 +224,52 @@ impl Server {
         }
     }
 
-    /// Whether the breaker lets anyone ask.
-    pub fn is_up(&self) -> bool {
-        self.breaker.allows()
+    /// Whether the breaker lets a request ask for `key`. If not, the server may be tried with it.
+    ///
+    /// # Safety
+    /// As `send`.
+    pub unsafe fn admits(this: *mut Self, key: &[u8]) -> bool {
+        // SAFETY: the caller vouches for `this`.
+        unsafe {
+            let now = sys::now();
+            (*this).used = now;
+            if (*this).breaker.allows() {
+                return true;
+            }
+            let admits = (*this).breaker.admits(key, now);
+            Self::wait_for_trial(this);
+            admits
+        }
     }
 
-    /// Whether the value of `key` is known to be over `limit` bytes.
-    pub fn knows_too_large(&self, key: &[u8], limit: usize) -> bool {
-        self.oversize.is_too_large(key, limit, sys::now())
+    /// Closes connections that have been idle for long. Whether it may be forgotten: it was not
+    /// used for as long either.
+    ///
+    /// # Safety
+    /// `this` must be a server of this worker, in nobody's hands.
+    pub unsafe fn tidy(this: *mut Self, round: &mut Round) -> bool {
+        // SAFETY: the caller vouches for `this`; its connections are open, and each that is retired
+        // leaves the list.
+        unsafe {
+            let mut i = 0;
+            while let Some(connection) = (*this).connection_at(i) {
+                match (*connection).idle_since() {
+                    Some(since) if round.is_over(since) => Connection::retire(connection),
+                    _ => i += 1,
+                }
+            }
+            (*this).connections.is_empty() && round.is_over((*this).used)
+        }
+    }
+
+    /// Whether the value of `key`, or what `reader` makes of it, is known to be over `limit` bytes.
+    pub fn knows_too_large(&self, key: &[u8], reader: u64, limit: usize) -> bool {
+        self.oversize.is_too_large(key, reader, limit, sys::now())
     }
 
     /// The value of `key` is over `limit` bytes.
-    pub fn remember_too_large(&mut self, key: &[u8], limit: usize) {
-        self.oversize.remember(key, limit, sys::now());
+    pub fn remember_too_large(&mut self, key: &[u8], form: Form, limit: usize) {
+        self.oversize.remember(key, form, limit, sys::now());
     }
 
     /// How long the server may be silent before it is taken to be down, in milliseconds: as long
@@ -245,6 +281,9 @@ impl Server {
     /// A connection is gone, or on its way.
     pub fn forget(&mut self, connection: *mut Connection) {
         self.connections.retain(|&c| !ptr::eq(c, connection));
+        if ptr::eq(self.prober, connection) {
+            self.prober = ptr::null_mut();
+        }
     }
 
     /// A complete reply came.
@@ -277,7 +316,7 @@ impl Server {
                 Ok(connection) => connection,
                 Err(reason) => {
                     let why = reason.why;
-                    Self::failed(this, &reason);
+                    Self::failed(this, &reason, Vec::new());
                     return Err(why);
                 }
             };
@@ -292,6 +331,15 @@ impl Server {
         }
     }
 
+    fn connection_at(&self, i: usize) -> Option<*mut Connection> {
+        self.connections.get(i).copied()
+    }
+
+    /// Whether `connection` is the one for trials.
+    pub fn is_prober(&self, connection: *mut Connection) -> bool {
+        ptr::eq(self.prober, connection)
+    }
+
     /// The connection for a look-up: one to which others are written in this turn, else the least
     /// busy one, or a new one while there may be more and this one is crowded.
     ///
@@ -303,14 +351,13 @@ impl Server {
     ) -> Result<*mut Connection, Reason> {
         // SAFETY: the caller vouches for `this`; its connections are open.
         unsafe {
-            let connections = &(*this).connections;
-            let may_add = connections.len() < request.connections;
+            let usable = || (*this).connections.iter().copied().filter(|&c| (*c).is_usable());
+            let may_add = usable().count() < request.connections;
             let best = if request.fresh {
-                connections.last().copied()
+                usable().next_back()
             } else {
-                let gathering = |&&c: &&*mut Connection| (*c).is_gathering();
-                let best = connections.iter().find(gathering).copied();
-                best.or_else(|| connections.iter().copied().min_by_key(|&c| (*c).in_flight()))
+                let best = usable().find(|&c| (*c).is_gathering());
+                best.or_else(|| usable().min_by_key(|&c| (*c).in_flight()))
             };
             if let Some(best) = best {
                 let will_do = !request.fresh && (*best).in_flight() < CROWDED;

@@ -1,21 +1,24 @@
 //! What one worker knows: the servers of its stores, and who waits for which reply.
 
 use std::mem::{self, MaybeUninit};
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::rc::Rc;
 
 use ngx::ffi::*;
 use page_cache::Failure;
 use page_cache::breaker::LogLimit;
+use page_cache::held::Held;
+use page_cache::idle::Round;
 use page_cache::page::{Body, ETag, Tags};
 use page_cache::pipeline::{Handshake, Reply, Retry, Ticket};
 use page_cache::wire::Protocol;
 
 use crate::peer::Peer;
 use crate::record::Record;
-use crate::server::{self, Server};
+use crate::server::{self, Mark, Server};
 use crate::sys;
 use crate::ticket::Tickets;
+use crate::timer::Timer;
 
 /// What a crowd has needed is given back.
 const SCRATCH: usize = 4096;
@@ -23,12 +26,20 @@ const SCRATCH: usize = 4096;
 /// What one worker process knows. nginx's workers are single-threaded, and only they come here.
 struct Worker {
     servers: Vec<*mut Server>,
+    /// How many servers there have been.
+    counted: u64,
+    /// When to look for what nobody uses any more.
+    tidying: *mut Timer,
     tickets: Tickets,
     /// Reused between reads.
     scratch: Vec<(Ticket, Reply)>,
     /// The ETag computed last.
     tags: Tags,
+    /// What is held for clients.
+    held: Option<Held>,
     complaints: Option<LogLimit>,
+    /// Of having no room for a page.
+    full: Option<LogLimit>,
     /// The hint about pickled values was logged.
     /// Bits of [`Hint`].
     hinted: u8,
@@ -40,10 +51,14 @@ impl Worker {
     const fn new() -> Self {
         Self {
             servers: Vec::new(),
+            counted: 0,
+            tidying: ptr::null_mut(),
             tickets: Tickets::new(),
             scratch: Vec::new(),
             tags: Tags::new(),
+            held: None,
             complaints: None,
+            full: None,
             hinted: 0,
         }
     }
@@ -65,17 +80,88 @@ pub unsafe fn server_of(
     handshake: &Rc<Handshake>,
 ) -> Result<*mut Server, Failure> {
     let address = peer.address();
-    // SAFETY: servers are never freed while the worker runs.
+    // SAFETY: the servers in the list are live, and nobody else has it now.
     unsafe {
-        for &server in &(*worker()).servers {
+        let servers = &raw mut (*worker()).servers;
+        for &server in &*servers {
             if (*server).is(address, protocol, handshake) {
                 return Ok(server);
             }
         }
-        (*worker()).servers.try_reserve(1).map_err(|_| Failure::Memory)?;
-        let server = Server::new(address, peer.name(), protocol, handshake)?;
-        (*worker()).servers.push(server);
+        (*servers).try_reserve(1).map_err(|_| Failure::Memory)?;
+        (*worker()).counted += 1;
+        let mark = Mark { id: (*worker()).counted, name: peer.name().into() };
+        let server = Server::new(address, mark, protocol, handshake)?;
+        (*servers).push(server);
+        if (*worker()).tidying.is_null() {
+            let timer = Box::into_raw(Box::new(Timer::new()));
+            Timer::init(timer, Some(tidy), ptr::null_mut::<Worker>());
+            (*worker()).tidying = timer;
+        }
+        if (*(*worker()).tidying).at().is_none() {
+            Timer::set((*worker()).tidying, Round::at(sys::now()).next());
+        }
         Ok(server)
+    }
+}
+
+/// Closes connections that are idle for long, and forgets servers that nobody asks any more.
+///
+/// # Safety
+/// Called by nginx when the timer fires: nobody has a server in his hands then.
+unsafe extern "C" fn tidy(_event: *mut ngx_event_t) {
+    // SAFETY: servers come from Box::into_raw, and each that is freed has left the list.
+    unsafe {
+        let mut round = Round::at(sys::now());
+        let mut i = 0;
+        while let Some(server) = server_at(i) {
+            if Server::tidy(server, &mut round) {
+                let servers = &raw mut (*worker()).servers;
+                (*servers).swap_remove(i);
+                Server::end(server);
+            } else {
+                i += 1;
+            }
+        }
+        if i > 0 {
+            Timer::set((*worker()).tidying, round.next());
+        }
+    }
+}
+
+fn server_at(i: usize) -> Option<*mut Server> {
+    // SAFETY: as `server_of`.
+    unsafe {
+        let servers = &raw const (*worker()).servers;
+        (&*servers).get(i).copied()
+    }
+}
+
+/// The server that had this mark, if it is still known.
+pub fn server_by(mark: &Mark) -> Option<*mut Server> {
+    // SAFETY: as `server_of`.
+    unsafe {
+        let servers = &raw const (*worker()).servers;
+        (*servers).iter().copied().find(|&server| (*server).mark().id == mark.id)
+    }
+}
+
+/// The books of what is held for clients.
+pub fn held() -> &'static Held {
+    // SAFETY: single-threaded; the books are made once and stay until no request is left, and
+    // their own calls come not back here.
+    unsafe {
+        let held = &raw mut (*worker()).held;
+        (*held).get_or_insert_default()
+    }
+}
+
+/// Whether a line about having no room for a page may be logged now: at most one a second.
+pub fn may_complain_of_full() -> Option<String> {
+    // SAFETY: as `take_scratch`.
+    unsafe {
+        let limit = &raw mut (*worker()).full;
+        (*limit).get_or_insert_default().allow(sys::now()).map(server::more)
     }
 }
 
@@ -197,6 +283,11 @@ pub unsafe fn close_all() {
         (*worker()).tickets = Tickets::new();
         for server in mem::take(&mut (*worker()).servers) {
             Server::end(server);
+        }
+        let tidying = (*worker()).tidying;
+        if !tidying.is_null() {
+            Timer::unset(tidying);
+            drop(Box::from_raw(tidying));
         }
         *worker() = Worker::new();
     }

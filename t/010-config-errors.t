@@ -102,6 +102,8 @@ my @table = (
     ['another', 'rust_page_cache_connect_timeout 1000d;', qw(rust_page_cache_connect_timeout 1000d)],
     ['a bad size', 'rust_page_cache_max_size lots;', qw(rust_page_cache_max_size lots)],
     ['a negative size', 'rust_page_cache_max_size -1;', qw(rust_page_cache_max_size -1)],
+    ['memory that is not for a server', 'rust_page_cache_max_memory 64m;',
+        qw(rust_page_cache_max_memory), 'not allowed here'],
     ['connections of text', 'rust_page_cache_connections many;',
         qw(rust_page_cache_connections many)],
     ['no connections', 'rust_page_cache_connections 0;', qw(rust_page_cache_connections 0)],
@@ -153,6 +155,20 @@ push @table, map {
 for my $row (@table) {
     my ($name, $text, @words) = @$row;
     my ($status, $output) = nginx_test(server => "$text location \@django { return 200; }");
+    refused($name, $status, $output, @words);
+}
+
+# What stands in http only.
+for my $row (
+    ['too little memory', 'rust_page_cache_max_memory 1023k;', qw(rust_page_cache_max_memory 1023k 1m 128m)],
+    ['memory of text', 'rust_page_cache_max_memory much;', qw(rust_page_cache_max_memory much 1m 128m)],
+    ['memory without end', 'rust_page_cache_max_memory 0;', qw(rust_page_cache_max_memory 0 1m 128m)],
+    ['memory twice', 'rust_page_cache_max_memory 64m; rust_page_cache_max_memory 64m;',
+        qw(rust_page_cache_max_memory duplicate)],
+    )
+{
+    my ($name, $text, @words) = @$row;
+    my ($status, $output) = nginx_test(http => $text);
     refused($name, $status, $output, @words);
 }
 

@@ -90,6 +90,10 @@ for my $directive (@each) {
         server => "location / { try_files /none \@x; } location \@x { $directive; } $named");
 }
 
+# For all of http.
+accepted("rust_page_cache_max_memory $_, in http", http => "rust_page_cache_max_memory $_;")
+    for qw(1m 4096m);
+
 # Where no @django is needed.
 my $cache = 'rust_page_cache memcached://127.0.0.1 key=raw';
 accepted('a location with a handler', server => "location / { $cache; proxy_pass http://127.0.0.1:1; }");
@@ -112,6 +116,19 @@ my ($status, $output) = nginx_test(
 );
 is $status, 0, 'an upstream server without a port is accepted';
 like $output, qr/\[warn\].*(?:bare|127\.0\.0\.1).*(?:port|80)/, 'and warned about';
+
+# Pages that no connection may hold would never be served.
+for my $row (['32m', '128m', 1], ['16m', '128m', 0], ['8m', '63m', 1], ['8m', '64m', 0]) {
+    my ($size, $memory, $warned) = @$row;
+    my $store = 'rust_page_cache memcached://127.0.0.1 key=raw fallback=next;';
+    ($status, $output) = nginx_test(
+        http   => "rust_page_cache_max_memory $memory;",
+        server => "location / { $store rust_page_cache_max_size $size; } location /a { $store }",
+    );
+    is $status, 0, "pages of $size and $memory are accepted";
+    my $warning = qr/\[warn\].*rust_page_cache_max_size.*rust_page_cache_max_memory.*nginx\.conf:\d+/;
+    is scalar(() = $output =~ /$warning/g), $warned, 'and warned about' . ($warned ? '' : ' not');
+}
 
 sub accepted ($name, %options) {
     my ($status, $output) = nginx_test(%options);

@@ -266,4 +266,28 @@ for my $part (['/', ''], ['/part?c=de', 'de'], ['/part?c=fr', 'fr']) {
 is $ssi->get('/', Cookie => 'a=1', 'X-Country' => 'xx')->body, '[de][fr]', 'each include has its own value';
 $ssi->finish('SSI');
 
+# ------------------------------------------------ cookies in pieces (HTTP/2)
+
+SKIP: {
+    skip 'needs a curl with HTTP/2', 6 if qx(curl --version) !~ /\bHTTP2\b/;
+    my $http2 = nginx(listen => 'http2', server => <<"CONF");
+    location / { $cache proxy_pass http://127.0.0.1:@{[app->port]}; }
+CONF
+    stored(['Cookie'], ['a=1; b=2'], ['a=1'], [undef]);
+    my $get = sub (@fields) {
+        my $fields = join ' ', map { "-H '$_'" } @fields;
+        my $url    = 'http://127.0.0.1:' . $http2->port . '/';
+        return scalar qx(curl --http2-prior-knowledge -sS --max-time 10 -H 'Host: localhost' $fields '$url' 2>&1);
+    };
+    # nginx joins them before it looks at them, and sends one on.
+    is $get->('cookie: a=1', 'cookie: b=2'), 'a=1; b=2', 'cookies in pieces are one';
+    is $get->('cookie: a=1'), 'a=1', 'one piece';
+    is $get->(), 'absent', 'none';
+    app->forget;
+    is $get->('cookie: b=2', 'cookie: a=1'), "app GET /\n", 'in another order';
+    is_deeply [grep { /^cookie:/i } @{app->last->{headers}}], ['cookie: b=2; a=1'], 'as the application gets it';
+    is $get->('accept: a', 'cookie: a=1', 'accept: a'), 'a=1', 'a repeated field that the page does not vary on';
+    $http2->finish('HTTP/2');
+}
+
 done_testing;

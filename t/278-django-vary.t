@@ -88,7 +88,7 @@ is $nginx->get('/6.1.3/', 'HX-Target' => '2', 'HX_Target' => '3')->cache, 'HIT',
 
 # What cannot be told from the request.
 for my $case (
-    ['MISS vary', 'HTTP_*'], ['MISS vary', 'HTTP_COOKIE', 'HTTP_*'], ['ERROR undecodable', 'HTTP_'],
+    ['MISS vary', 'HTTP_*'], ['MISS vary', 'HTTP_COOKIE', 'HTTP_*'], ['MISS absent', 'HTTP_'],
     ['ERROR undecodable', 'COOKIE'], ['ERROR undecodable', 'HTTP_x'], ['ERROR undecodable', "HTTP_A\nB"],
     )
 {
@@ -98,6 +98,13 @@ for my $case (
     is $response->cache, $outcome, "a list of @names: $outcome" =~ s/\n/\\n/r;
     is $response->body, "fallback\n", "a list of @names: the fallback answers" =~ s/\n/\\n/r;
 }
+
+# Django takes the empty members of `Vary: , HX-Target,` for names, which no request has.
+memcached->set(header_key(uri => 'http://localhost/page'), pickled_list('HTTP_', 'HTTP_', 'HTTP_HX_TARGET'), 1);
+memcached->set(page_key(uri => 'http://localhost/page', digest => vary_digest('netstring-absent', undef, undef, '2')),
+    pickled_page(body => "gaps\n"), 1);
+is $nginx->get('/6.1.3/', 'HX-Target' => '2')->body, "gaps\n", 'empty names are absent headers';
+is $nginx->get('/6.1.3/', 'HX-Target' => '3')->cache, 'MISS absent', 'and the other one counts';
 $nginx->{errors} = ['rust_page_cache'];
 $nginx->finish;
 

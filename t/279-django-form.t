@@ -164,19 +164,20 @@ $dated->finish('out of date');
 # ---------------------------------------------- what a location remembers
 
 # The list is short as it lies there, and long inflated.
-my $list  = compress(pickled_list(map { "HTTP_SEC_$_" } 1 .. 60));
+my $list  = compress(pickled_list(map { "HTTP_SEC_$_" } 1 .. 40));
 my $limit = nginx(
     errors => ['is over rust_page_cache_max_size'],
     server => <<"CONF",
     rust_page_cache $store django=6.1.3 uri=$uri fallback=\@django;
     location /large { }
-    location /small { rust_page_cache_max_size 450; }
+    location /small { rust_page_cache_max_size 400; }
     location \@django { return 200 "fallback\\n"; }
 CONF
 );
-cmp_ok length $list, '<', 450, 'a list that fits as it is stored';
+cmp_ok length $list, '<', 400, 'a list that fits as it is stored';
+cmp_ok length pickled_page(body => "many\n"), '<', 400, 'and a page that does';
 memcached->set(header_key(uri => $uri), $list, 9);
-page("many\n", 'netstring-absent', (undef) x 60);
+page("many\n", 'netstring-absent', (undef) x 40);
 is $limit->get('/large')->cache, 'HIT', 'a location that takes the list' for 1, 2;
 is $limit->get('/small')->cache, 'ERROR too-large', 'is no word for one that does not, though both inherit one directive';
 $limit->finish('what a location remembers');

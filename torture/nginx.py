@@ -8,6 +8,8 @@ import signal
 from collections.abc import Mapping
 from pathlib import Path
 
+import django
+
 from . import pages, stores
 from .processes import Process, children, command_line, wait_until
 
@@ -20,11 +22,12 @@ OURS = re.compile(r"rust_page_cache: ")
 
 def location(group: str, memcached: int, redis: int) -> str:
     """The location of a group of pages."""
-    recipe = "key=django" if group.endswith("django") else "key=md5 namespace=:1:"
+    is_django = group.endswith("django")
+    recipe = f"django={django.get_version()}" if is_django else "key=md5 namespace=:1:"
     if "memcached" in group:
         store = f"memcached://127.0.0.1:{memcached}"
     else:
-        database = "/1" if group.endswith("django") else ""
+        database = "/1" if is_django else ""
         store = f"redis://:{stores.PASSWORD}@127.0.0.1:{redis}{database}"
     return f"location /{group}/ {{ rust_page_cache {store} {recipe}; }}"
 

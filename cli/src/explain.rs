@@ -158,7 +158,8 @@ impl Explanation<'_> {
                 };
                 report.decide(outcome, explanation);
                 if may_lie_elsewhere {
-                    report.notes.extend(self.inquiry.look_in_other_forms().into_iter().map(advice));
+                    let found = self.inquiry.look_in_other_forms();
+                    report.notes.extend(found.iter().map(|forms| advice(forms)));
                 }
             }
             End::Failed(trouble) => {

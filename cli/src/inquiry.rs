@@ -155,9 +155,9 @@ impl<'a> Inquiry<'a> {
         keys.page(method, &digest).ok()
     }
 
-    /// Asks for the page in every form that the module did not ask for, and says in which it
-    /// lies. Asked for the reader only, as `time_to_live`.
-    pub fn look_in_other_forms(&mut self) -> Vec<VaryForm> {
+    /// Asks for the page in every form that the module did not ask for. For each key that is
+    /// there, the forms that make it. Asked for the reader only, as `time_to_live`.
+    pub fn look_in_other_forms(&mut self) -> Vec<Vec<VaryForm>> {
         let limits = self.limits(Instant::now());
         let mut found = Vec::new();
         for form in VaryForm::ALL {
@@ -165,9 +165,10 @@ impl<'a> Inquiry<'a> {
             if self.asked.iter().any(|asked| asked.key == key) {
                 continue;
             }
+            let forms = self.forms_of(&key, PageMethod::Get);
             self.asked.push(Asked { key, reply: None });
             if let Ok(Answer::Value(_)) = self.ask(self.asked.len() - 1, &limits) {
-                found.push(form);
+                found.push(forms);
             }
         }
         found

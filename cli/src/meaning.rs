@@ -86,19 +86,28 @@ const fn releases_of(form: VaryForm) -> &'static str {
     }
 }
 
-/// What to write where pages lie in this form.
-pub fn advice(form: VaryForm) -> String {
-    let release = match form {
-        VaryForm::Raw => "5.2.18",
-        VaryForm::RawAbsent => "5.2.19",
-        VaryForm::Netstring => "6.1.2",
-        VaryForm::NetstringAbsent => "6.1.3",
-    };
+/// What to write where a page lies under a key that these forms make.
+pub fn advice(forms: &[VaryForm]) -> String {
+    let either = |words: Vec<String>| words.join(" or ");
+    let names = either(forms.iter().map(|form| form.to_string()).collect());
+    let releases = either(forms.iter().map(|&form| newest(form).to_owned()).collect());
+    let by_name = either(forms.iter().map(|form| format!("django={form}")).collect());
+    let which: Vec<&str> = forms.iter().map(|&form| releases_of(form)).collect();
     format!(
-        "a page is stored in the form {form}: write django= with the release that the site runs, \
-         such as django={release}, or django={form} if its number says another (releases {})",
-        releases_of(form)
+        "the page is stored in the form {names}: write the release that the site runs, such as \
+         {releases}, or {by_name} if it was mended under an old number (the form is that of {})",
+        which.join(", ")
     )
+}
+
+/// A release of a form, as a parameter.
+const fn newest(form: VaryForm) -> &'static str {
+    match form {
+        VaryForm::Raw => "django=5.2.18",
+        VaryForm::RawAbsent => "django=5.2.19",
+        VaryForm::Netstring => "django=6.1.2",
+        VaryForm::NetstringAbsent => "django=6.1.3",
+    }
 }
 
 #[cfg(test)]
@@ -131,17 +140,19 @@ mod tests {
     /// What is advised is read as the form that it is advised for.
     #[test]
     fn advice_leads_to_the_form() {
-        for form in VaryForm::ALL {
-            let advice = advice(form);
-            let words: Vec<&str> = advice
-                .split([' ', ','])
-                .filter(|word| word.starts_with("django=") && word.len() > "django=".len())
-                .collect();
-            assert_eq!(words.len(), 2, "{advice}");
-            for word in words {
-                let directive = page_cache::directive::parse(&[b"redis://r", word.as_bytes()]);
-                let is = matches!(directive, Ok(Directive::On(spec)) if spec.django == Some(form));
-                assert!(is, "{word}");
+        let parsed =
+            |word: &str| match page_cache::directive::parse(&[b"redis://r", word.as_bytes()]) {
+                Ok(Directive::On(spec)) => spec.django,
+                _ => None,
+            };
+        for (i, &form) in VaryForm::ALL.iter().enumerate() {
+            for forms in [&VaryForm::ALL[i..=i], &VaryForm::ALL[i..]] {
+                let advice = advice(forms);
+                let words = advice.split([' ', ',']).filter(|word| word.starts_with("django="));
+                let read: Vec<Option<VaryForm>> = words.map(parsed).collect();
+                let expected: Vec<Option<VaryForm>> =
+                    [forms, forms].concat().into_iter().map(Some).collect();
+                assert_eq!(read, expected, "{advice} {form}");
             }
         }
     }

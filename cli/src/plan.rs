@@ -14,7 +14,7 @@ use page_cache::{Bypass, Failure, Outcome};
 
 use crate::args::Explain;
 use crate::report::RecipePart;
-use crate::request::Request;
+use crate::request::{Request, SetHeaders};
 use crate::text::show;
 use crate::variables::{self, VariableError};
 
@@ -116,11 +116,8 @@ impl Values {
 ///
 /// # Errors
 /// [`BadSetHeader`]
-pub fn set_headers(
-    fields: &[OsString],
-    request: &Request,
-) -> Result<Vec<(FieldName, Option<Vec<u8>>)>, BadSetHeader> {
-    let mut known: Vec<(FieldName, Option<Vec<u8>>)> = Vec::new();
+pub fn set_headers(fields: &[OsString], request: &Request) -> Result<SetHeaders, BadSetHeader> {
+    let mut known = SetHeaders::new();
     for text in fields.iter().map(|field| field.as_bytes()) {
         let shown = || show(text);
         let colon = text.iter().position(|&byte| byte == b':');

@@ -25,9 +25,12 @@ pub struct Request {
     pub notes: Vec<String>,
     /// What the application gets of these fields, whatever the client sent, or what the
     /// client sent (`rust_page_cache_set_header`).
-    pub set: Vec<(FieldName, Option<Vec<u8>>)>,
+    pub set: SetHeaders,
     fields: Vec<Field>,
 }
+
+/// Fields and what the application gets of them; nothing: what the client sent.
+pub type SetHeaders = Vec<(FieldName, Option<Vec<u8>>)>;
 
 /// A header field.
 #[derive(Clone, Debug, Eq, PartialEq)]

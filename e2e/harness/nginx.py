@@ -24,8 +24,10 @@ class Nginx:
         path = folder / "nginx.conf"
         path.write_text(conf)
         self.folder, self.port = folder, ports[0]
+        self.expected = []  # lines that a test has asked for
         command = [self.binary, "-p", folder, "-e", folder / "error.log", "-c", path]
         self.process = Process("nginx", command, self.port, folder)
+        self.announced = []
 
     def ready(self):
         try:
@@ -37,11 +39,20 @@ class Nginx:
     def get(self, target, method="GET", port=None, **request):
         return client.request(port or self.port, target, method, **request)
 
-    def errors(self):
+    def lines(self):
         """The lines of the error log that a healthy run does not have."""
         log = self.folder / "error.log"
         text = log.read_text(errors="replace") if log.exists() else ""
-        return re.findall(r"^.*\[(?:error|crit|alert|emerg)\].*$", text, re.MULTILINE)
+        found = re.findall(r"^.*\[(?:error|crit|alert|emerg)\].*$", text, re.MULTILINE)
+        return [line for line in found if line not in self.expected]
+
+    def errors(self):
+        """Those that no test has announced."""
+        return [line for line in self.lines() if not any(map(line.__contains__, self.announced))]
+
+    def announce(self, text):
+        """A test makes lines with this text."""
+        self.announced.append(text)
 
     def stop(self):
         """An nginx that was asked to stop does so without complaint."""
@@ -95,8 +106,8 @@ PLACE = """
 """
 
 
-def shipped(name, release, site, stores, folder):
-    """A file of nginx-conf/ as it stands, but for the release of Django, ports, paths and what the
+def shipped(name, release, site, stores, folder, replacements=()):
+    """A file of nginx-conf/ as it stands, but for ports, paths, the release of Django and what the
     tests look at."""
     [port] = free_ports(1)
     text = (ROOT / "nginx-conf" / name).read_text()
@@ -106,6 +117,7 @@ def shipped(name, release, site, stores, folder):
         ("127.0.0.1:8000", site.address),
         ("127.0.0.1:6379", stores["redis"].address),
         (" django=5.2.19", f" django={release}"),
+        *replacements,
     ]:
         assert old in text, f"{name} has no {old}"
         text = text.replace(old, new)
@@ -114,6 +126,50 @@ def shipped(name, release, site, stores, folder):
     text = before + SEEN + mark + after
     text = text.replace("http {", "http {" + PLACE, 1)
     return Nginx(f"{user()} daemon off;\n{text}", [port], folder)
+
+
+PRINTED = """
+load_module @MODULE@;
+@USER@
+daemon off;
+pid nginx.pid;
+error_log error.log notice;
+events {
+    worker_connections 512;
+}
+http {
+    access_log off;
+    @PLACE@
+    @HTTP@
+    server {
+        listen 127.0.0.1:@PORT@;
+        listen 127.0.0.1:@TLS_PORT@ ssl;
+        server_name example.com;
+        ssl_certificate @CERTIFICATE@;
+        ssl_certificate_key @CERTIFICATE@;
+        @SERVER@
+    }
+}
+"""
+
+
+def printed(http, server, folder, more=""):
+    """What manage.py nginx_conf printed for both blocks, with `more` in the first location and
+    what the tests look at in all; the nginx, and its port for https."""
+    ports = free_ports(2)
+    server = re.sub(r"^(location .*{)$", rf"\1{SEEN}", server, flags=re.MULTILINE)
+    values = {
+        "MODULE": MODULE,
+        "USER": user(),
+        "PLACE": PLACE,
+        "HTTP": http,
+        "PORT": str(ports[0]),
+        "TLS_PORT": str(ports[1]),
+        "CERTIFICATE": str(certificate(folder.parent)),
+        "SERVER": server.replace(SEEN, SEEN + more, 1),
+    }
+    conf = re.sub(r"@(\w+)@", lambda found: values[found[1]], PRINTED)
+    return Nginx(conf, ports, folder), ports[1]
 
 
 def user():

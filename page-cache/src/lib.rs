@@ -20,6 +20,8 @@
 pub mod breaker;
 pub mod directive;
 mod hash;
+pub mod held;
+pub mod idle;
 pub mod key;
 pub mod lookup;
 pub mod outcome;

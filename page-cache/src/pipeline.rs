@@ -301,6 +301,12 @@ impl Pipeline {
         self.queue.waiting()
     }
 
+    /// The keys that the next reply is for and that were not answered yet: of a server that is
+    /// silent, those that may be to blame. Without memory there are none.
+    pub fn stuck(&self) -> Vec<Vec<u8>> {
+        self.queue.front_unanswered()
+    }
+
     /// Whether at least one complete reply to a look-up was received.
     pub fn has_answered(&self) -> bool {
         self.answers > 0

@@ -9,7 +9,7 @@ use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use page_cache::directive::{self, Directive};
 use page_cache::key::{CacheKey, Recipe, full_path};
-use page_cache::oversize::{Oversize, REMEMBERED_KEYS, REMEMBERED_MS};
+use page_cache::oversize::{Form, Oversize, REMEMBERED_KEYS, REMEMBERED_MS};
 use page_cache::page::body::{BodyOptions, decode, flags_hint};
 use page_cache::page::{GzipFlag, Refusal};
 use page_cache::pipeline::Value;
@@ -316,23 +316,27 @@ proptest! {
 
     #[test]
     fn memory_of_large_values_is_bounded_and_never_wrong(
-        seen in vec((0_u16..2000, 0_usize..4, 0_u64..50), 0..3000)
+        seen in vec((0_u16..2000, 0_u64..3, 0_usize..4, 0_u64..50), 0..3000)
     ) {
         let mut oversize = Oversize::new();
         let mut now_ms = 0;
         let mut last = std::collections::HashMap::new();
-        for (key, limit, pause) in seen {
+        for (key, reader, limit, pause) in seen {
             now_ms += pause;
-            oversize.remember(&key.to_be_bytes(), limit, now_ms);
-            last.insert(key, (limit, now_ms));
-            prop_assert!(oversize.is_too_large(&key.to_be_bytes(), limit, now_ms));
+            let form = if reader == 2 { Form::Stored } else { Form::DecodedBy(reader) };
+            oversize.remember(&key.to_be_bytes(), form, limit, now_ms);
+            last.insert((key, reader), (limit, now_ms));
+            prop_assert!(oversize.is_too_large(&key.to_be_bytes(), reader, limit, now_ms));
             prop_assert!(oversize.len() <= REMEMBERED_KEYS);
         }
         for key in 0..2000_u16 {
-            for limit in 0..4 {
-                if oversize.is_too_large(&key.to_be_bytes(), limit, now_ms) {
-                    let (known, at) = last[&key];
-                    prop_assert!(known >= limit && now_ms < at + REMEMBERED_MS);
+            for (reader, limit) in (0..3).flat_map(|reader| (0..4).map(move |limit| (reader, limit))) {
+                if oversize.is_too_large(&key.to_be_bytes(), reader, limit, now_ms) {
+                    let seen = [last.get(&(key, reader)), last.get(&(key, 2))];
+                    let known = seen.into_iter().flatten().any(|&(known, at)| {
+                        known >= limit && now_ms < at + REMEMBERED_MS
+                    });
+                    prop_assert!(known);
                 }
             }
         }

@@ -27,6 +27,8 @@ def start_up() -> None:
         ({"RUST_PAGE_CACHE": {"CACHE": "pages"}}, r'\["CACHE"\] is \'pages\'.*CACHES: write one'),
         ({"RUST_PAGE_CACHE": {"CARELESS": 1}}, r'\["CARELESS"\] is 1: write True or False'),
         ({"RUST_PAGE_CACHE": {"CONTENT_TYPES": "text/html"}}, r"CONTENT_TYPES.*list or a tuple"),
+        ({"RUST_PAGE_CACHE": {"GUARDS": "shop.guards"}}, r"GUARDS.*list or a tuple"),
+        ({"RUST_PAGE_CACHE": {"PUBLIC_ONLY": 1}}, r'\["PUBLIC_ONLY"\] is 1: write True or False'),
         ({"RUST_PAGE_CACHE": {"HOSTS": [7]}}, r'\["HOSTS"\] has the item 7: write strings'),
         ({"RUST_PAGE_CACHE": {"IGNORE": ["("]}}, r'\["IGNORE"\] has the item .*regular expression'),
         ({"RUST_PAGE_CACHE": {"IGNORE": [b"/a"]}}, "write a string, not bytes"),

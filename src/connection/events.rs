@@ -109,6 +109,9 @@ pub(super) unsafe extern "C" fn on_write(ev: *mut ngx_event_t) {
 pub(super) unsafe extern "C" fn on_flush(ev: *mut ngx_event_t) {
     // SAFETY: `data` was set in `open`, and a closed connection's flush event is not posted.
     unsafe {
-        Connection::write((*ev).data.cast::<Connection>());
+        let this = (*ev).data.cast::<Connection>();
+        if Connection::write(this) && (*this).awaits_trial {
+            Connection::begin_trial(this);
+        }
     }
 }

@@ -137,7 +137,7 @@ impl Connection {
             match why {
                 // The server answers, but cannot serve: LOADING, SERVER_ERROR.
                 Failure::Protocol if (*this).pipeline.is_unwell() => {
-                    Server::failed(server, &reason);
+                    Server::failed(server, &reason, Vec::new());
                 }
                 // It says something of one key; whoever asked for it complains.
                 Failure::TooLarge | Failure::Undecodable | Failure::Timeout => {}
@@ -153,12 +153,12 @@ impl Connection {
     pub(super) unsafe fn settle(this: *mut Self) {
         // SAFETY: the caller vouches for `this`.
         unsafe {
+            if (*this).awaits_trial && (*this).pipeline.is_open() {
+                return Self::begin_trial(this);
+            }
             if (*this).is_probe {
                 match (*this).pipeline.probe_outcome() {
-                    Some(Ok(())) => {
-                        (*this).is_probe = false;
-                        Server::is_back((*this).server);
-                    }
+                    Some(Ok(())) => Server::trial_answered((*this).server),
                     Some(Err(why)) => return Self::close(this, why.into()),
                     None => {}
                 }
@@ -173,6 +173,7 @@ impl Connection {
                 }
                 let c = (*this).c;
                 if (*c).idle() == 0 {
+                    (*this).idle_since = sys::now();
                     (*c).set_idle(1);
                     ngx_reusable_connection(c, 1);
                 }
@@ -219,7 +220,7 @@ impl Connection {
                 Self::close(this, Reason::new(Failure::Timeout, "no reply within the time given"));
                 return false;
             }
-            if is_late && !(*this).is_probe {
+            if is_late && !(*this).is_probe && !(*this).is_of_before {
                 Server::late((*this).server);
             }
         }

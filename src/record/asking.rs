@@ -1,13 +1,18 @@
 //! A record's conversation with the stores: asks, answers, and what is tried once more.
 
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
+use std::rc::Rc;
 
+use page_cache::held::{Full, Origin};
 use page_cache::lookup::conversation::{Answer, Lookup, Plan, Step};
+use page_cache::oversize::Form;
 use page_cache::page::{Page, Refusal};
-use page_cache::pipeline::{Limits, Reply, Retry};
+use page_cache::pipeline::{Limits, Reply, Retry, Value};
 use page_cache::{Failure, Outcome};
 
 use super::{Ask, Progress, Record};
+use crate::MainConf;
+use crate::bits;
 use crate::peer::{Peer, Verdict};
 use crate::server::{Request, Server};
 use crate::store;
@@ -57,9 +62,9 @@ impl Record {
                     return (*p).decide(Failure::Memory.into(), None);
                 }
                 // First, since a balancer may go by $rust_page_cache_key.
-                let (server, i) = (ptr::null_mut(), (*p).asks.len());
+                let i = (*p).asks.len();
                 (*p).shown = Some(i);
-                (*p).asks.push(Ask { key, peer: None, ticket: None, server, retried: false });
+                (*p).asks.push(Ask { key, peer: None, ticket: None, server: None, retried: false });
                 match Peer::new((*p).r, upstream) {
                     Ok(peer) => {
                         if let Some(ask) = (*p).ask_mut(i) {
@@ -97,18 +102,57 @@ impl Record {
                 let found = self.lookup.as_ref().and_then(Lookup::key_of_page);
                 if let Some(ask) = found.and_then(|i| self.asks.get(i)) {
                     self.shown = found;
-                    if !ask.server.is_null() {
-                        self.server = ask.server;
+                    self.server.clone_from(&ask.server);
+                }
+                // What waited for it is part of it, or of no use any more.
+                self.waiting.clear();
+                let held = store::held().page(page, self.origin(found), self.max_memory());
+                match held {
+                    Ok(page) => self.decide(Outcome::Hit, Some(page)),
+                    Err(full) => {
+                        self.complain_of_full(full);
+                        self.decide(Failure::from(full).into(), None);
                     }
                 }
-                self.decide(Outcome::Hit, Some(page));
             }
             Err(refusal) => {
+                if refusal == Refusal::Failure(Failure::TooLarge) {
+                    let read = self.lookup.as_ref().and_then(Lookup::key_read);
+                    self.remember_too_large(read, Form::DecodedBy(self.reader()));
+                }
                 self.explain(refusal);
                 self.give_hint();
                 self.decide(refusal.into(), None);
             }
         }
+    }
+
+    /// Whose the value of the `i`th key is.
+    fn origin(&self, i: Option<usize>) -> Origin<'_> {
+        let ask = i.and_then(|i| self.asks.get(i));
+        let server = ask.and_then(|ask| ask.server.as_ref()).map_or(0, |server| server.id);
+        let key = ask.map_or(&b""[..], |ask| ask.key.as_bytes());
+        // SAFETY: a record's request is live.
+        Origin { server, key, connection: unsafe { bits::connection_number(self.r) } }
+    }
+
+    /// `rust_page_cache_max_memory`
+    fn max_memory(&self) -> usize {
+        // SAFETY: a record's request is live.
+        unsafe { (*MainConf::of(self.r)).max_memory() }
+    }
+
+    /// Who reads values as this request does: the number of its location.
+    fn reader(&self) -> u64 {
+        self.conf as usize as u64
+    }
+
+    /// Remembers that the value of the `i`th key is too large.
+    fn remember_too_large(&self, i: Option<usize>, form: Form) {
+        let Some(ask) = i.and_then(|i| self.asks.get(i)) else { return };
+        let Some(server) = ask.server.as_ref().and_then(store::server_by) else { return };
+        // SAFETY: configurations outlive requests, and the server is still known.
+        unsafe { (*server).remember_too_large(ask.key.as_bytes(), form, (*self.conf).max_size) };
     }
 
     /// Asks a server for the `i`th key; the one that it was asked of before, on a fresh
@@ -158,11 +202,12 @@ impl Record {
                     verdict_so_far = Verdict::Fine;
                 }
                 let server = store::server_of(peer, site.protocol, &site.handshake)?;
-                (*p).server = server;
-                if (*server).is_up() {
-                    let ask = (*p).ask_mut(i).ok_or(Failure::Down)?;
-                    ask.server = server;
-                    if (*server).knows_too_large(ask.key.as_bytes(), conf.max_size) {
+                (*p).server = Some((*server).mark().clone());
+                let reader = (*p).reader();
+                let ask = (*p).ask_mut(i).ok_or(Failure::Down)?;
+                if Server::admits(server, ask.key.as_bytes()) {
+                    ask.server = Some((*server).mark().clone());
+                    if (*server).knows_too_large(ask.key.as_bytes(), reader, conf.max_size) {
                         return Err(Failure::TooLarge);
                     }
                     let request = Request {
@@ -203,15 +248,18 @@ impl Record {
         let Some(ask) = record.asks.get_mut(i) else { return };
         ask.ticket = None;
         let answer = match reply {
-            Reply::Value(value) => Answer::Value(value),
+            Reply::Value(value) => match record.keep(i, value) {
+                Ok(value) => Answer::Value(value),
+                Err(full) => {
+                    record.give_back(i, Verdict::Fine);
+                    record.complain_of_full(full);
+                    return record.decide(Failure::from(full).into(), None);
+                }
+            },
             Reply::Absent => Answer::Absent,
             Reply::Failed(why) => {
                 if why == Failure::TooLarge {
-                    // SAFETY: configurations and servers outlive requests.
-                    unsafe {
-                        let limit = (*record.conf).max_size;
-                        (*ask.server).remember_too_large(ask.key.as_bytes(), limit);
-                    }
+                    record.remember_too_large(Some(i), Form::Stored);
                 }
                 record.give_back(i, verdict(why));
                 record.complain(why);
@@ -233,6 +281,21 @@ impl Record {
             drop(memory);
             (*p).lookup = Some(lookup);
             Self::follow(this, step);
+        }
+    }
+
+    /// Holds the value of the `i`th key if others have to be waited for before it can be used.
+    fn keep(&mut self, i: usize, value: Rc<Value>) -> Result<Rc<Value>, Full> {
+        if self.asks.iter().all(|ask| ask.ticket.is_none()) {
+            return Ok(value);
+        }
+        match store::held().value(&value, self.origin(Some(i)), self.max_memory())? {
+            Some(held) => {
+                let value = Rc::clone(held.value());
+                self.waiting.push(held);
+                Ok(value)
+            }
+            None => Ok(value),
         }
     }
 

@@ -1,33 +1,39 @@
 //! How a server does: its breaker, what the log says of it, and the probes while it is down.
 
 use std::mem;
+use std::ptr;
 
 use ngx::ffi::*;
 use ngx::ngx_log_error;
 use page_cache::Failure;
-use page_cache::breaker::Opened;
+use page_cache::breaker::{Next, Opened, Partly};
 
-use super::{Alarm, Server};
+use super::Server;
 use crate::connection::{Connection, Reason};
 use crate::sys;
+use crate::timer::Timer;
 
 impl Server {
-    /// The server failed: opens the breaker, or complains, at most one line an event.
+    /// The server failed: opens the breaker, or complains, at most one line an event. `stuck` are
+    /// the keys that a silent connection owed an answer for first.
     ///
     /// # Safety
     /// As `send`.
-    pub unsafe fn failed(this: *mut Self, reason: &Reason) {
+    pub unsafe fn failed(this: *mut Self, reason: &Reason, stuck: Vec<Vec<u8>>) {
         // SAFETY: the caller vouches for `this`.
         unsafe {
-            let now = sys::now();
-            if !(*this).breaker.allows() {
-                return;
-            }
-            match (*this).breaker.failed(reason.why, now) {
-                Some(opened) => Self::is_down(this, opened, reason),
-                None => (*this).complain(reason),
+            let was_up = (*this).breaker.allows();
+            match (*this).breaker.failed(reason.why, stuck, sys::now()) {
+                Some(Opened) => Self::is_down(this, reason),
+                None if was_up => (*this).complain(reason),
+                None => {}
             }
         }
+    }
+
+    /// A connection of before the server was left alone is silent as well.
+    pub fn suspect(&mut self, stuck: Vec<Vec<u8>>) {
+        self.breaker.suspect(stuck, sys::now());
     }
 
     /// Replies come, but not in time: leaves the server alone if that goes on.
@@ -37,17 +43,17 @@ impl Server {
     pub unsafe fn late(this: *mut Self) {
         // SAFETY: the caller vouches for `this`.
         unsafe {
-            if let Some(opened) = (*this).breaker.late(sys::now()) {
+            if let Some(Opened) = (*this).breaker.late(sys::now()) {
                 let text = Some("replies take longer than the time given".to_owned());
-                Self::is_down(this, opened, &Reason { why: Failure::Timeout, text });
+                Self::is_down(this, &Reason { why: Failure::Timeout, text });
             }
         }
     }
 
     /// # Safety
     /// As `send`.
-    unsafe fn is_down(this: *mut Self, opened: Opened, reason: &Reason) {
-        // SAFETY: the caller vouches for `this`.
+    unsafe fn is_down(this: *mut Self, reason: &Reason) {
+        // SAFETY: the caller vouches for `this`; its connections are open.
         unsafe {
             ngx_log_error!(
                 NGX_LOG_ERR,
@@ -57,7 +63,14 @@ impl Server {
                 reason.why,
                 detail(reason)
             );
-            Self::set_alarm(this, opened.probe_at);
+            for &connection in &(*this).connections {
+                (*connection).set_of_before();
+            }
+            // Whoever has just failed has wanted it.
+            let key = mem::take(&mut (*this).last_key);
+            (*this).breaker.admits(&key, sys::now());
+            (*this).last_key = key;
+            Self::wait_for_trial(this);
         }
     }
 
@@ -75,64 +88,80 @@ impl Server {
         );
     }
 
-    /// # Safety
-    /// As `send`.
-    unsafe fn set_alarm(this: *mut Self, at: u64) {
-        if sys::is_leaving() {
-            return;
-        }
-        // SAFETY: the alarm was set up in `new`.
-        unsafe {
-            (*this).alarm.event.log = sys::cycle_log();
-            sys::set_timer(&raw mut (*this).alarm.event, at);
-        }
-    }
-
-    /// Sees whether the server is back.
+    /// Sets the alarm for the next trial, if there is to be one.
     ///
     /// # Safety
     /// As `send`.
-    unsafe fn probe(this: *mut Self) {
+    pub(super) unsafe fn wait_for_trial(this: *mut Self) {
+        // SAFETY: the caller vouches for `this`; the alarm was set up in `new`.
+        unsafe {
+            if let Some(at) = (*this).breaker.trial_due(sys::now()) {
+                if (*this).alarm.at().is_none_or(|set| at < set) {
+                    Timer::set(&raw mut (*this).alarm, at);
+                }
+            }
+        }
+    }
+
+    /// Sees whether the server is back, if that is due.
+    ///
+    /// # Safety
+    /// As `send`.
+    unsafe fn try_again(this: *mut Self) {
         // SAFETY: the caller vouches for `this`.
         unsafe {
-            if (*this).breaker.allows() || sys::is_leaving() {
+            if sys::is_leaving() {
                 return;
             }
-            let connection = match Self::open(this, (*this).connect_timeout, true) {
-                Ok(connection) => connection,
-                Err(_) => return Self::probe_failed(this),
-            };
-            let given = (*this).connect_timeout.saturating_add((*this).timeout);
-            let deadline = sys::now().saturating_add(given);
-            let key = mem::take(&mut (*this).last_key);
-            let asked = Connection::probe(connection, &key, deadline);
-            (*this).last_key = key;
-            if let Err(why) = asked {
-                Connection::close(connection, why.into());
+            match (*this).breaker.next_trial(sys::now()) {
+                Next::Try => {}
+                Next::At(at) => return Timer::set(&raw mut (*this).alarm, at),
+                Next::Nothing => return,
             }
+            if (*this).prober.is_null() {
+                match Self::open(this, (*this).connect_timeout, true) {
+                    Ok(connection) => (*this).prober = connection,
+                    Err(_) => return Self::trial_failed(this, false),
+                }
+            }
+            Connection::begin_trial((*this).prober);
         }
     }
 
-    /// The server is not back.
+    /// The key of the trial under way, and how long its answer may take, in milliseconds.
+    pub fn trial(&self) -> (&[u8], u64) {
+        (self.breaker.trial_key(), self.breaker.patience(self.timeout))
+    }
+
+    /// The trial failed, if there was one: `is_of_key` if the server had let us in, and did not
+    /// close the connection.
     ///
     /// # Safety
     /// As `send`.
-    pub unsafe fn probe_failed(this: *mut Self) {
+    pub unsafe fn trial_failed(this: *mut Self, is_of_key: bool) {
         // SAFETY: the caller vouches for `this`.
         unsafe {
-            let at = (*this).breaker.probe_failed(sys::now());
-            Self::set_alarm(this, at);
+            if let Some(Partly) = (*this).breaker.trial_failed(is_of_key, sys::now()) {
+                ngx_log_error!(
+                    NGX_LOG_ERR,
+                    sys::cycle_log(),
+                    "rust_page_cache: {} answers for some keys and is silent about others, which \
+                     are left alone until it is back",
+                    (*this).shown()
+                );
+            }
+            Self::wait_for_trial(this);
         }
     }
 
-    /// The server is back.
+    /// The trial was answered, if there was one.
     ///
     /// # Safety
     /// As `send`.
-    pub unsafe fn is_back(this: *mut Self) {
+    pub unsafe fn trial_answered(this: *mut Self) {
         // SAFETY: the caller vouches for `this`.
         unsafe {
-            if let Some(reopened) = (*this).breaker.probe_succeeded(sys::now()) {
+            if let Some(reopened) = (*this).breaker.trial_answered(sys::now()) {
                 ngx_log_error!(
                     NGX_LOG_NOTICE,
                     sys::cycle_log(),
@@ -140,7 +169,14 @@ impl Server {
                     (*this).shown(),
                     reopened.down_for_ms
                 );
+                let prober = mem::replace(&mut (*this).prober, ptr::null_mut());
+                let has_others = (*this).connections.iter().any(|&c| (*c).is_usable());
+                // Where there are others it is not needed any more, and goes when it is idle.
+                if let Some(prober) = prober.as_mut().filter(|_| !has_others) {
+                    prober.set_for_all();
+                }
             }
+            Self::wait_for_trial(this);
         }
     }
 }
@@ -158,8 +194,8 @@ pub fn more(suppressed: u64) -> String {
 }
 
 /// # Safety
-/// Called by nginx with the event of an [`Alarm`].
+/// Called by nginx with the event of a server's alarm.
 pub(super) unsafe extern "C" fn on_alarm(ev: *mut ngx_event_t) {
-    // SAFETY: the event is the first field of an `Alarm`, which lives in its server.
-    unsafe { Server::probe((*ev.cast::<Alarm>()).server) };
+    // SAFETY: the alarm lives in its server.
+    unsafe { Server::try_again(Timer::owner(ev)) };
 }

@@ -66,14 +66,22 @@ fn values_of_memcached_that_are_not_plain() {
         ("/broken", 8, b"page", &[], "ERROR", "undecodable"),
         ("/large", 0, b"page", &["--max-size", "3"], "ERROR", "too-large"),
         ("/gzip", 16, b"z", &["--gzip-flag", "16", "--no-etag"], "HIT", ""),
+        ("/plain", 0, b"\x1f\x8b\x08", &[], "HIT", ""),
+        ("/magic/gzip", 0, b"\x1f\x8b\x08", &["--gzip-flag", "magic", "--no-etag"], "HIT", ""),
+        ("/flags", 48, ZLIB, &[], "MISS", "flags"),
     ] {
         store.set(key, flags, 0, value);
         let json = explained(&directive, &format!("http://h{key}"), options, status, reason);
         if status == "HIT" {
             assert_eq!(json["keys"][0]["found"]["time_to_live"], "never expires", "{key}");
             let gzip = header(&json, "Content-Encoding") == Some("gzip");
-            assert_eq!((gzip, header(&json, "ETag").is_none()), (key == "/gzip", key == "/gzip"));
+            let expected = key.ends_with("/gzip");
+            assert_eq!((gzip, header(&json, "ETag").is_none()), (expected, expected), "{key}");
         }
+    }
+    let said = explain(&directive, "http://h/flags", &[]);
+    for words in ["MISS (flags): ", "flags 48", "48 (32 has no meaning here): php-memcached"] {
+        assert!(said.out.contains(words), "{words}: {}", said.out);
     }
 }
 

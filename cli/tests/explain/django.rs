@@ -38,6 +38,10 @@ fn url_and_options(request: &Json) -> (String, Vec<String>) {
     let target = request["target"].as_str().unwrap();
     let url = format!("{}://127.0.0.1{target}", request["scheme"].as_str().unwrap());
     let mut options = vec!["-X".to_owned(), request["method"].as_str().unwrap().to_owned()];
+    // Nothing was between the recorded clients and Django.
+    for field in ["X-A: $http_x_a", "X-B: $http_x_b", "Authorization: $http_authorization"] {
+        options.extend(["--set-header".to_owned(), field.to_owned()]);
+    }
     for field in request["headers"].as_array().unwrap() {
         let (name, value) = (field[0].as_str().unwrap(), field[1].as_str().unwrap());
         options.extend(["-H".to_owned(), format!("{name}: {value}")]);
@@ -96,9 +100,9 @@ fn pages_are_found_where_django_found_them() {
     assert!(hits >= 5 && misses >= 5, "{hits} {misses}");
 }
 
-/// A page that varies: which headers, and which releases would ask for which key.
-#[test]
-fn a_page_that_varies() {
+/// A page of 6.1.3 that varies on Cookie: the server, directive, URL and options of the request
+/// that it was stored for.
+fn page_that_varies() -> (Server, String, String, Vec<String>) {
     let server = memcached();
     let record = records("django-core-sequence.dj61.");
     let of_name = |record: &&Json| record["id"].as_str().unwrap().ends_with("/cookie-absent-empty");
@@ -106,18 +110,24 @@ fn a_page_that_varies() {
     let step = &record["steps"][0];
     store(&server, &step["keys_after"]);
     let (url, options) = url_and_options(&step["request"]);
-    let options: Vec<&str> = options.iter().map(String::as_str).collect();
     let directive = format!("memcached://127.0.0.1:{} prefix=site1 lang= timezone=", server.port);
+    (server, directive, url, options)
+}
+
+/// A page that varies: which headers, and which releases would ask for its key.
+#[test]
+fn a_page_that_varies() {
+    let (_server, directive, url, options) = page_that_varies();
+    let directive = format!("{directive} django=6.1.3");
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
     let json = explained(&directive, &url, &options, "HIT", "");
-    let expected = serde_json::json!([{"header": "cookie", "in_request": false}]);
+    let expected = serde_json::json!([{"header": "cookie", "in_request": false, "set": false}]);
     assert_eq!(json["varies_on"], expected);
     assert_eq!(json["page"]["format"], "django");
     let keys = json["keys"].as_array().unwrap();
-    assert_eq!((keys.len(), &keys[0]["holds"]), (4, &"header-list".into()), "{json:#}");
-    let present: Vec<&Json> =
-        keys.iter().skip(1).filter(|key| key["found"]["state"] == "present").collect();
-    assert_eq!(present.len(), 1, "{json:#}");
-    assert!(present[0]["django"].as_str().unwrap().contains("from 6.1.3"), "{json:#}");
+    assert_eq!((keys.len(), &keys[0]["holds"]), (2, &"header-list".into()), "{json:#}");
+    assert_eq!(keys[1]["found"]["state"], "present", "{json:#}");
+    assert!(keys[1]["django"].as_str().unwrap().contains("from 6.1.3"), "{json:#}");
     let headers = json["answer"]["headers"].as_array().unwrap();
     assert!(headers.iter().any(|field| field[0] == "Vary" && field[1] == "Cookie"), "{json:#}");
 
@@ -128,6 +138,79 @@ fn a_page_that_varies() {
         assert!(said.out.contains(words), "{words}: {}", said.out);
     }
     assert!(!said.out.contains("secret-value"), "{}", said.out);
+}
+
+/// Without `django=`, or with that of another release, the tool finds the form, and says what to
+/// write; the module does not.
+#[test]
+fn the_form_that_a_page_is_stored_in() {
+    let (_server, directive, url, options) = page_that_varies();
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    for (django, reason, explanation) in [
+        ("", "vary", "\"django=\" does not say"),
+        ("django=6.1.2", "absent", "no page for what this request has"),
+        ("django=raw", "absent", "no page for what this request has"),
+    ] {
+        let directive = format!("{directive} {django}");
+        let json = explained(&directive, &url, &options, "MISS", reason);
+        assert!(json["explanation"].as_str().unwrap().contains(explanation), "{json:#}");
+        let notes: Vec<&str> =
+            json["notes"].as_array().unwrap().iter().map(|note| note.as_str().unwrap()).collect();
+        let [note] = notes[..] else { panic!("{json:#}") };
+        // An absent header is one thing in two of them.
+        for words in [
+            "in the form raw-absent or netstring-absent:",
+            "django=6.1.3",
+            "django=netstring-absent",
+        ] {
+            assert!(note.contains(words), "{note}");
+        }
+        let keys = json["keys"].as_array().unwrap().iter();
+        let found = keys.filter(|key| key["found"]["state"] == "present").collect::<Vec<_>>();
+        assert_eq!(found.len(), 2, "{json:#}");
+        assert!(found[1]["django"].as_str().unwrap().contains("from 6.1.3"), "{json:#}");
+    }
+    // What is stored in no form needs no note.
+    let directive = format!("{directive} django=6.1.2");
+    let other = [&options[..], &["-H", "Cookie: a=1"]].concat();
+    let json = explained(&directive, &url, &other, "MISS", "absent");
+    assert_eq!(json["notes"], serde_json::json!([]));
+}
+
+/// Headers that nginx may have set.
+#[test]
+fn what_nginx_sets() {
+    let (server, directive, url, options) = page_that_varies();
+    let directive = format!("{directive} django=6.1.3");
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    let with = |more: &[&'static str]| [&options[..], more].concat();
+    // An empty value: Django gets no such field.
+    let cookie = ["-H", "Cookie: a=1", "--set-header", "cookie: $http_none"];
+    let json = explained(&directive, &url, &with(&cookie), "HIT", "");
+    let expected = serde_json::json!([{"header": "cookie", "in_request": true, "set": true}]);
+    assert_eq!(json["varies_on"], expected);
+
+    let key = json["keys"][0]["key"].as_str().unwrap();
+    server.set(key, 1, 60, b"\x80\x05]\x94\x8c\x12HTTP_X_REMOTE_USER\x94a.");
+    let json = explained(&directive, &url, &with(&["-H", "X-Remote-User: alice"]), "MISS", "vary");
+    let why = json["explanation"].as_str().unwrap();
+    assert!(why.contains("\"rust_page_cache_set_header X-Remote-User VALUE;\""), "{why}");
+    let set = with(&["--set-header", "X-Remote-User: alice"]);
+    let json = explained(&directive, &url, &set, "MISS", "absent");
+    // The list, the page, and where it would be in the one other form that differs.
+    assert_eq!(json["keys"].as_array().unwrap().len(), 3, "{json:#}");
+
+    for (field, words) in [
+        ("X-Remote-User", "it must be \"Field: value\""),
+        ("X_Remote_User: a", "application servers"),
+        (": a", "letters, digits"),
+        ("X-Remote-User: $remote_user", "$remote_user cannot be told"),
+        ("x-a: 2", "duplicate field"),
+    ] {
+        let said = crate::rig::explain(&directive, &url, &with(&["--set-header", field]));
+        assert_eq!(said.code, 2, "{field}");
+        assert!(said.err.contains("--set-header") && said.err.contains(words), "{}", said.err);
+    }
 }
 
 /// What is no page is refused, with the place in the pickle.
@@ -151,7 +234,9 @@ fn a_value_that_is_no_page() {
     let why = json["explanation"].as_str().unwrap();
     assert!(why.contains("at byte "), "{why}");
     server.set(key, 1, 60, b"\x80\x05cos\nsystem\n.");
-    explained(&directive, &url, &options, "ERROR", "undecodable");
+    let json = explained(&directive, &url, &options, "ERROR", "undecodable");
+    let why = json["explanation"].as_str().unwrap();
+    assert!(why.contains(": class os.system: not a response at byte "), "{why}");
     let header = step["header_key"].as_str().unwrap();
     server.set(header, 1, 60, b"\x80\x05]\x94\x8c\x06HTTP_*\x94a.");
     explained(&directive, &url, &options, "MISS", "vary");

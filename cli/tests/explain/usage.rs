@@ -33,6 +33,10 @@ fn wrong_arguments_are_named_and_no_password_shown() {
             &["explain", "memcached://h key=md5", "http://h/", "--public-only"],
             &["--public-only", "format=django"],
         ),
+        (
+            &["explain", "memcached://h", "http://h/", "--gzip-flag", "gzip"],
+            &["--gzip-flag", "magic", "4294967295"],
+        ),
         (&["explain", "memcached://h", "http://h/", "--timeout", "0"], &["--timeout", "250ms"]),
         (&["explain", "memcached://h", "http://h/%zz"], &["percent-escape", "400"]),
         (&["explain", "memcached://h", "http://h/", "-X", "get"], &["method", "get"]),

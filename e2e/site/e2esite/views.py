@@ -1,10 +1,10 @@
 """The pages. All of them count how often they are rendered."""
 
 import functools
-import threading
 import time
 from importlib.util import find_spec
 
+from controls import count_one
 from django.conf import settings
 from django.http import (
     HttpResponse,
@@ -21,8 +21,7 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.vary import vary_on_cookie, vary_on_headers
 
-rendered = 0
-lock = threading.Lock()
+from . import values
 
 
 def counted(view):
@@ -30,10 +29,7 @@ def counted(view):
 
     @functools.wraps(view)
     def wrapper(request, *args, **kwargs):
-        global rendered
-        with lock:
-            rendered += 1
-            number = rendered
+        number = count_one()
         response = view(request, *args, **kwargs)
         response["X-Rendered"] = str(number)
         return response
@@ -69,6 +65,12 @@ def headers(request, rest):
 @xframe_options_sameorigin
 def framed(request, rest):
     return HttpResponse("framed", headers={"Referrer-Policy": "no-referrer"})
+
+
+def accel(request, rest):
+    """nginx is to go on with another page."""
+    target = f"/default/text/{rest}?b=2&utm_medium=accel"
+    return HttpResponse(headers={"X-Accel-Redirect": target})
 
 
 def large(request, rest):
@@ -184,6 +186,7 @@ PAGES = {
         ("latin1", latin1),
         ("headers", headers),
         ("framed", framed),
+        ("accel", accel),
         ("large", large),
         ("empty", empty),
         ("parts", parts),
@@ -208,12 +211,23 @@ PAGES = {
     ]
 }
 
+PAGES.update((name, counted(view)) for name, view in values.PAGES.items())
+
 if find_spec("rest_framework"):
-    from rest_framework.decorators import api_view
+    from rest_framework.decorators import api_view, renderer_classes
+    from rest_framework.renderers import TemplateHTMLRenderer
     from rest_framework.response import Response
 
     @api_view(["GET", "POST"])
     def rest_framework(request, rest):
         return Response({"path": rest, "numbers": [1, 2, 3], "method": request.method})
 
+    @api_view(["GET"])
+    @renderer_classes([TemplateHTMLRenderer])
+    def rest_template(request, rest):
+        """Its data, which is stored with it, holds what a template may be given."""
+        data = {"title": rest, "text": values.Color.RED, "things": values.things()}
+        return Response(data, template_name="page.html")
+
     PAGES["rest-framework"] = counted(rest_framework)
+    PAGES["rest-framework-template"] = counted(rest_template)

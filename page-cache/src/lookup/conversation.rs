@@ -9,7 +9,7 @@
 //! ```
 //!
 //! A page is served only if the list that made its key is the one that came back for this
-//! very request.
+//! very request. Nothing else is tried: one list and one form make one key.
 
 use std::rc::Rc;
 
@@ -63,6 +63,8 @@ pub struct Lookup {
     /// The list by which pages have been asked for before.
     guess: Option<Rc<HeaderList>>,
     page: Option<usize>,
+    /// The key whose value was read last.
+    read: Option<usize>,
     done: bool,
     error: Option<PickleError>,
     hint: Option<Hint>,
@@ -110,6 +112,7 @@ impl Lookup {
             list: None,
             guess: None,
             page: None,
+            read: None,
             done: false,
             error: None,
             hint: None,
@@ -138,12 +141,24 @@ impl Lookup {
             What::Page => self.weigh(memory),
             What::Stale => Err(End::Wait),
         };
+        // Only pages are looked at again.
+        for asked in &mut self.asked {
+            if asked.answer.is_some() && !matches!(asked.what, What::Page) {
+                asked.answer = Some(Answer::Absent);
+            }
+        }
         self.end(step)
     }
 
     /// Which of the keys asked for had the page.
     pub fn key_of_page(&self) -> Option<usize> {
         self.page
+    }
+
+    /// Which of the keys asked for has the value that was read last: where the conversation ends
+    /// for want of a value that can be served, that one.
+    pub fn key_read(&self) -> Option<usize> {
+        self.read
     }
 
     /// What was wrong with a value that could not be decoded.
@@ -229,6 +244,7 @@ impl Lookup {
             self.list = Some(Rc::clone(guess));
             return self.weigh(memory);
         }
+        self.read = Some(i);
         let list = match django::header_list(value, &plan.reading.django()) {
             Ok(list) => Rc::new(list),
             Err(why) => {
@@ -271,7 +287,9 @@ impl Lookup {
                     if self.varies() {
                         memory.fruitful();
                     }
-                    let page = reading.page(value)?;
+                    let page = reading.page(value);
+                    self.read = Some(i);
+                    let page = page?;
                     self.page = Some(i);
                     return Ok(Step::Done(Ok(page)));
                 }

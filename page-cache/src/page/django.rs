@@ -134,7 +134,7 @@ fn for_each_attribute(
     tree: &Tree,
     pickle: &Pickle<'_>,
     state: Option<Items<'_>>,
-    attribute: &mut dyn FnMut(&[u8], Value),
+    mut attribute: impl FnMut(&[u8], Value),
 ) -> Result<(), Rejection> {
     let Some(mut state) = state else { return Ok(()) };
     while let Some((name, value)) = state.pair() {

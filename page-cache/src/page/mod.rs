@@ -13,6 +13,7 @@ mod rejection;
 mod token;
 
 use std::fmt;
+use std::mem;
 use std::ops::{Deref, Range};
 use std::rc::Rc;
 
@@ -24,7 +25,7 @@ pub use pickle::PickleError;
 pub use rejection::Rejection;
 
 /// A response, complete and checked.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Page {
     /// The status code, 200 to 599.
     pub status: u16,
@@ -36,6 +37,24 @@ pub struct Page {
     pub gzip: bool,
     /// The body.
     pub body: Body,
+}
+
+impl Page {
+    /// Bytes of memory that this page keeps: all that its body and its fields were read from.
+    pub fn held(&self) -> usize {
+        let mut held = self.body.held()
+            + self.headers.capacity() * mem::size_of::<Header>()
+            + self.reason.as_ref().map_or(0, Vec::capacity);
+        // Fields lie in one pickle, but for those that had to be written anew.
+        let mut seen = &self.body;
+        for part in self.headers.iter().flat_map(|field| [&field.name, &field.value]) {
+            if !part.owner.is_the_same(&self.body.owner) && !part.owner.is_the_same(&seen.owner) {
+                held = held.saturating_add(part.held());
+                seen = part;
+            }
+        }
+        held
+    }
 }
 
 /// A header field of a stored page: bytes as they go to the client.
@@ -65,6 +84,15 @@ impl Owner {
         match self {
             Self::Stored(value) => &value.bytes,
             Self::Inflated(bytes) => bytes,
+        }
+    }
+
+    /// Whether these are not only equal bytes but the very same.
+    fn is_the_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Stored(own), Self::Stored(other)) => Rc::ptr_eq(own, other),
+            (Self::Inflated(own), Self::Inflated(other)) => Rc::ptr_eq(own, other),
+            _ => false,
         }
     }
 }
@@ -105,12 +133,7 @@ impl Body {
 
     /// Whether these are not only equal bytes but the very same.
     fn is_the_same(&self, other: &Self) -> bool {
-        let owner = match (&self.owner, &other.owner) {
-            (Owner::Stored(own), Owner::Stored(other)) => Rc::ptr_eq(own, other),
-            (Owner::Inflated(own), Owner::Inflated(other)) => Rc::ptr_eq(own, other),
-            _ => false,
-        };
-        owner && self.range == other.range
+        self.owner.is_the_same(&other.owner) && self.range == other.range
     }
 
     /// Bytes of memory that this body keeps: the body and what it was stored with.
@@ -126,7 +149,7 @@ impl Eq for Body {}
 
 impl PartialEq for Body {
     fn eq(&self, other: &Self) -> bool {
-        self.as_slice() == other.as_slice()
+        self.is_the_same(other) || self.as_slice() == other.as_slice()
     }
 }
 
@@ -314,6 +337,22 @@ mod tests {
                 assert_eq!(GzipFlag::parse(flag.to_string().as_bytes()), Some(flag));
             }
         }
+    }
+
+    #[test]
+    fn a_page_keeps_all_that_its_parts_lie_in() {
+        let value = |len| Rc::new(Value { flags: None, bytes: vec![b'x'; len] });
+        let (whole, other) = (value(10_000), value(3_000));
+        let field = |owner: &Rc<Value>| Header {
+            name: Body::stored(owner).part(0..4),
+            value: Body::stored(owner).part(8..9),
+        };
+        let headers = vec![field(&other), field(&other), field(&whole)];
+        let body = Body::stored(&whole).part(5..6);
+        let page = Page { status: 200, reason: Some(b"OK".to_vec()), headers, gzip: false, body };
+        assert_eq!(page.held(), 10_000 + 3_000 + 2 + 3 * size_of::<Header>());
+        let bare = Page { reason: None, headers: Vec::new(), ..page };
+        assert_eq!(bare.held(), 10_000);
     }
 
     #[test]

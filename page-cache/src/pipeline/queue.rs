@@ -337,6 +337,23 @@ impl Queue {
         Keys { queue: self, count: self.front().len() }
     }
 
+    /// The keys of those of them that have not been answered, copied; none without memory.
+    pub fn front_unanswered(&self) -> Vec<Vec<u8>> {
+        let mut keys = Vec::new();
+        if keys.try_reserve_exact(self.front().len()).is_err() {
+            return keys;
+        }
+        let front = self.lookups.range(self.front());
+        for lookup in front.filter(|lookup| !lookup.answered && !lookup.is_probe) {
+            let mut key = Vec::new();
+            if key.try_reserve_exact(self.key(lookup).len()).is_ok() {
+                key.extend_from_slice(self.key(lookup));
+                keys.push(key);
+            }
+        }
+        keys
+    }
+
     /// The look-up at a place, counted from the front.
     pub fn get(&self, at: usize) -> Option<&Lookup> {
         self.lookups.get(at)

@@ -17,6 +17,7 @@ class RustPageCacheConfig(AppConfig):
     def ready(self) -> None:
         """Raises ``ImproperlyConfigured`` for a setting that nobody can mean."""
         from . import checks, conf
+        from .guards.check import check_guards
         from .writer import StorePagesMiddleware
 
         conf.get_options()
@@ -27,4 +28,5 @@ class RustPageCacheConfig(AppConfig):
                     middleware.writer_from_settings()
         register(checks.check_caches, Tags.caches)
         register(checks.check_settings, Tags.caches)
+        register(check_guards, Tags.caches, Tags.security)
         register(checks.check_hosts, Tags.caches, deploy=True)

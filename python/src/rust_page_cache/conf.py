@@ -22,11 +22,13 @@ KEYS = (
     "CACHE",
     "CARELESS",
     "CONTENT_TYPES",
+    "GUARDS",
     "HOSTS",
     "IGNORE",
     "IGNORE_VARY",
     "KEY_PREFIX",
     "MAX_SIZE",
+    "PUBLIC_ONLY",
     "TIMEOUT",
     "VARIANTS",
 )
@@ -44,11 +46,13 @@ class Options:
     cache: Optional[str]
     careless: bool
     content_types: frozenset[str]
+    guards: tuple[str, ...]
     hosts: tuple[str, ...]
     ignore: tuple[re.Pattern[str], ...]
     ignore_vary: frozenset[str]
     key_prefix: Optional[str]
     max_size: int
+    public_only: bool
     timeout: Optional[int]
     variants: int
 
@@ -74,11 +78,13 @@ def get_options() -> Options:
         cache=_alias(given),
         careless=_boolean(given, "CARELESS", False),
         content_types=_words(given, "CONTENT_TYPES", ("text/html",)),
+        guards=tuple(_strings(f'{SETTING}["GUARDS"]', given.get("GUARDS", ()))),
         hosts=tuple(_strings(f'{SETTING}["HOSTS"]', given.get("HOSTS", ()))),
         ignore=tuple(_pattern(ignore_name, item) for item in _items(ignore_name, ignore)),
         ignore_vary=_words(given, "IGNORE_VARY", ()),
         key_prefix=check_prefix(f'{SETTING}["KEY_PREFIX"]', given.get("KEY_PREFIX")),
         max_size=_integer(given, "MAX_SIZE", DEFAULT_MAX_SIZE, 1, 2**31),
+        public_only=_boolean(given, "PUBLIC_ONLY", False),
         timeout=check_timeout(f'{SETTING}["TIMEOUT"]', given.get("TIMEOUT")),
         variants=_integer(given, "VARIANTS", DEFAULT_VARIANTS, 0, MOST_VARIANTS),
     )

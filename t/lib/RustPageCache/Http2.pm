@@ -26,18 +26,32 @@ use constant {
     CANCEL        => 0x8,
 };
 
-sub connect ($class, $port) {
+# window => how many bytes of each stream may come before `open_windows`
+sub connect ($class, $port, %options) {
     my $self = bless {
         client => RustPageCache::Client->connect($port),
         next   => 1,
         body   => {},
+        headed => {},
         done   => {},
     }, $class;
     # A window so large that no stream ever waits for us.
     $self->{client}->send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-    $self->frame(SETTINGS, 0, 0, pack('nN', 4, 2**31 - 1));
+    $self->frame(SETTINGS, 0, 0, pack('nN', 4, $options{window} // 2**31 - 1));
     $self->frame(WINDOW_UPDATE, 0, 0, pack('N', 2**31 - 65_536));
     return $self;
+}
+
+# Lets all that waits for a window come.
+sub open_windows ($self) { return $self->frame(SETTINGS, 0, 0, pack('nN', 4, 2**31 - 1)) }
+
+# True once the header of a response has come.
+sub headed ($self, $stream, $patience = PATIENCE) {
+    my $end = time + $patience;
+    until ($self->{headed}{$stream}) {
+        $self->read_frame($end) or return;
+    }
+    return 1;
 }
 
 # Sends a GET and returns the number of its stream.
@@ -88,6 +102,7 @@ sub read_frame ($self, $end) {
     if    ($type == SETTINGS && !($flags & ACK)) { $self->frame(SETTINGS, ACK, 0, '') }
     elsif ($type == PING && !($flags & ACK))     { $self->frame(PING, ACK, 0, $payload) }
     elsif ($type == DATA)                        { $self->{body}{$stream} .= $payload }
+    elsif ($type == HEADERS)                     { $self->{headed}{$stream} = 1 }
     elsif ($type == GOAWAY)                      { return }
     $self->{done}{$stream} = 1
         if $type == RST_STREAM || ($type <= HEADERS && $flags & END_STREAM);

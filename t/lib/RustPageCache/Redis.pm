@@ -12,9 +12,10 @@ use RustPageCache::Ports qw(free_port);
 use RustPageCache::Process qw(spawn wait_until);
 
 # dir, name => scratch folder and the name of its files; password => requirepass;
-# user, secret => an ACL user who may only read
+# user, secret => an ACL user who may only read; host => its address
 sub start ($class, %options) {
     my $self = bless {%options}, $class;
+    $self->{host} //= '127.0.0.1';
     $self->{port} //= free_port;
     $self->{socket} = "$self->{dir}/$self->{name}.sock";
     return $self->restart;
@@ -26,7 +27,7 @@ sub restart ($self) {
     my $conf = "$self->{dir}/$self->{name}.conf";
     open my $out, '>', $conf or die "$conf: $!\n";
     print {$out} <<"CONF";
-bind 127.0.0.1
+bind $self->{host}
 port $self->{port}
 unixsocket $self->{socket}
 unixsocketperm 777
@@ -53,8 +54,8 @@ sub stop ($self) {
 sub port ($self)     { return $self->{port} }
 sub socket ($self)   { return $self->{socket} }
 sub password ($self) { return $self->{password} }
-sub address ($self)  { return "127.0.0.1:$self->{port}" }
-sub uri ($self)      { return "redis://127.0.0.1:$self->{port}" }
+sub address ($self)  { return "$self->{host}:$self->{port}" }
+sub uri ($self)      { return 'redis://' . $self->address }
 sub unix_uri ($self) { return "redis://unix:$self->{socket}" }
 
 sub freeze ($self) { RustPageCache::Process::freeze($self->{pid}); return $self }
@@ -72,7 +73,7 @@ sub delete ($self, $key) { $self->ask('DEL', $key); return $self }
 sub flush ($self)        { $self->ask('FLUSHALL');  return $self }
 
 sub connect ($self) {
-    return IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{port});
+    return IO::Socket::INET->new(PeerAddr => $self->{host}, PeerPort => $self->{port});
 }
 
 # The first line of the answer; dies on an error.

@@ -23,6 +23,9 @@ INSTALLED_APPS = [
 ]
 if importlib.util.find_spec("rest_framework"):
     INSTALLED_APPS.append("rest_framework")
+# Only where manage.py nginx_conf is run.
+if importlib.util.find_spec("rust_page_cache"):
+    INSTALLED_APPS.append("rust_page_cache")
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -75,8 +78,8 @@ def core_redis(db, **settings):
     }
 
 
-def django_redis(db, compressor=None):
-    options = {"CLIENT_CLASS": "django_redis.client.DefaultClient"}
+def django_redis(db, compressor=None, **more):
+    options = {"CLIENT_CLASS": "django_redis.client.DefaultClient", **more}
     if compressor:
         options["COMPRESSOR"] = f"django_redis.compressors.{compressor}"
     return {
@@ -101,6 +104,7 @@ CACHES = {
     "django-redis-lzma": django_redis(5, "lzma.LzmaCompressor"),
     "django-redis-zstd": django_redis(6, "zstd.ZStdCompressor"),
     "django-redis-lz4": django_redis(7, "lz4.Lz4Compressor"),
+    "django-redis-pickle2": django_redis(11, PICKLE_VERSION=2),
 }
 if importlib.util.find_spec("pylibmc"):
     CACHES["pylibmc"] = memcached("PyLibMCCache", KEY_PREFIX="pylibmc")

@@ -126,7 +126,7 @@ pub(super) fn store(tree: &Tree, pickle: &Pickle<'_>, headers: Value) -> Result<
         _ => None,
     };
     let mut store = None;
-    for_each_attribute(tree, pickle, state, &mut |name, value| {
+    for_each_attribute(tree, pickle, state, |name, value| {
         if name == b"_store" {
             store = Some(value);
         }

@@ -33,7 +33,7 @@ struct Attributes {
 impl Attributes {
     fn of(tree: &Tree, pickle: &Pickle<'_>, state: Items<'_>) -> Result<Self, Rejection> {
         let mut found = Self::default();
-        for_each_attribute(tree, pickle, Some(state), &mut |name, value| {
+        for_each_attribute(tree, pickle, Some(state), |name, value| {
             let slot = match name {
                 b"headers" => &mut found.headers,
                 b"_container" => &mut found.container,

@@ -11,7 +11,8 @@ use crate::outcome::Failure;
 use crate::page::Rejection;
 
 /// The protocols that are read: those that Django's caches write.
-const PROTOCOLS: std::ops::RangeInclusive<u8> = 2..=5;
+const PROTOCOLS: std::ops::RangeInclusive<u8> = 2..=NEWEST;
+const NEWEST: u8 = 5;
 
 /// Room for an ordinary page, so that nothing has to grow; each in less than 1 KiB, which
 /// allocators have at hand.
@@ -123,7 +124,7 @@ impl<'a> Machine<'a> {
                 op::MEMOIZE if self.protocol >= 4 => self.put(self.memoized)?,
                 op::SHORT_BINUNICODE if self.protocol >= 4 => self.text(1)?,
                 op::STOP => return self.stop(),
-                opcode if op::since(opcode) > self.protocol => {
+                opcode if self.protocol < NEWEST && op::since(opcode) > self.protocol => {
                     return wrong("opcode of a newer protocol");
                 }
                 opcode => self.step(opcode)?,

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from ... import conf, registry
 from ...keys import RECIPES, Page
+from ...nginx.pages import words_of_recipe
 from ...store import PageStore
 
 
@@ -63,7 +64,7 @@ class Command(BaseCommand):
         key = store.key(page)
         self.stdout.write(f"  key    {store.full_key(key)}")
         self.stdout.write(f"  stored {self._stored(store, key)}")
-        self.stdout.write(f"  nginx  {nginx_parameters(store)}")
+        self.stdout.write(f"  nginx  {' '.join(words_of_recipe(store))}")
 
     def _stored(self, store: PageStore, key: str) -> str:
         if not store.takes(key):
@@ -72,19 +73,3 @@ class Command(BaseCommand):
             return "yes" if store.cache.has_key(key) else "no"
         except Exception as error:
             return f"unknown: {type(error).__name__}: {error}"
-
-
-def nginx_parameters(store: PageStore) -> str:
-    """What ``rust_page_cache`` needs beside the store to find these pages."""
-    namespace = store.full_key("")
-    prefix = store.prefix
-    if store.recipe.name == "soyrex":
-        words = ["key=prefix", f"prefix={prefix}", f"namespace={namespace}"]
-    elif store.recipe.name == "djanginxed":
-        words = ["key=md5", f"namespace={namespace}{prefix}"]
-    elif store.recipe.name == "djanginxed-readme":
-        words = ["key=md5", f"prefix={prefix}", f"namespace={namespace}"]
-    else:
-        uri = "uri=$rust_page_cache_host$rust_page_cache_full_path"
-        words = ["key=md5", uri, f"namespace={namespace}"]
-    return " ".join(word for word in words if word != "prefix=")

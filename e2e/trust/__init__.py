@@ -1,0 +1,1 @@
+"""Whether nginx gives a visitor what Django would have given him: conversations made at random."""

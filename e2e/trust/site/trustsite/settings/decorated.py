@@ -1,0 +1,3 @@
+"""Views under `cache_page()`."""
+
+from .base import *  # noqa: F403

@@ -105,7 +105,9 @@ fn open(value: &Rc<Stored>, options: &DjangoOptions) -> Result<Body, Rejection> 
         Encoding::of(&stored)
     };
     encoding.decode(stored, options.max_size).map_err(|why| match why {
-        Failure::Undecodable => PickleError::new(0, "does not inflate").into(),
+        Failure::Undecodable => {
+            PickleError::new(0, encoding.left_out().unwrap_or("does not inflate")).into()
+        }
         why => why.into(),
     })
 }

@@ -11,8 +11,8 @@ use page_cache::{Failure, Miss};
 
 use crate::decoder::{OPTIONS, check, fields, fields_of, is_dropped};
 use crate::support::{
-    Json, Request, Site, Store, bytes, converse, in_order, latin1, plan, records, show, text,
-    value, version,
+    Json, Request, Site, Store, bytes, converse, in_order, is_read, latin1, plan, records, show,
+    text, value, version,
 };
 
 /// Settings that make Django see another URI than the server in front of it: to be told by
@@ -29,7 +29,7 @@ const OTHER_URI: &[&str] = &[
 fn of_kind(kind: &str) -> Vec<Json> {
     let mut all = records("django-core.");
     all.extend(records("fancy-cache"));
-    all.retain(|record| text(&record["scheme"]).ends_with(kind));
+    all.retain(|record| text(&record["scheme"]).ends_with(kind) && is_read(record));
     assert!(all.len() >= 4, "{kind}");
     all
 }

@@ -37,6 +37,20 @@ pub fn records(name: &str) -> Vec<Json> {
     records
 }
 
+/// Whether the features of this build suffice for the value of a record.
+pub fn is_read(record: &Json) -> bool {
+    let compressor = match record["compressor"].as_str() {
+        Some(compressor) => compressor,
+        None => record["expect"]["value_encoding"].as_str().unwrap_or_default(),
+    };
+    match compressor.split('+').next() {
+        Some("lz4") => cfg!(feature = "lz4"),
+        Some("lzma" | "xz") => cfg!(feature = "xz"),
+        Some("zstd") => cfg!(feature = "zstd"),
+        _ => true,
+    }
+}
+
 fn files(folder: &Path, name: &str) -> Vec<PathBuf> {
     let paths = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
     let mut paths: Vec<PathBuf> = paths

@@ -49,6 +49,8 @@ sub workers_of ($master) {
 # Starts a second master beside the present one.
 sub upgrade ($name) {
     my $old = $nginx->pid;
+    # A signal that comes before the master has workers waits for the next one.
+    workers_of($old);
     kill 'USR2', $old;
     my $new = wait_until(sub { my $pid = $nginx->pid; $pid && $pid != $old && $pid });
     ok $new, "$name: a second master" or diag $nginx->log;

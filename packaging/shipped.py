@@ -29,7 +29,7 @@ class CargoError(Exception):
 
 @dataclass(frozen=True)
 class Crate:
-    """A crate at a version; `checksum` is that of crates.io's archive, None for our own."""
+    """A crate at a version; `checksum` is that of the registry's archive, None for our own."""
 
     name: str
     version: str

@@ -95,7 +95,8 @@ pub fn advice(forms: &[VaryForm]) -> String {
     let which: Vec<&str> = forms.iter().map(|&form| releases_of(form)).collect();
     format!(
         "the page is stored in the form {names}: write the release that the site runs, such as \
-         {releases}, or {by_name} if it was mended under an old number (the form is that of {})",
+         {releases}, or {by_name} if it was mended under an old number (keys of that form are made \
+         by Django {})",
         which.join(", ")
     )
 }

@@ -580,7 +580,7 @@ def test_content_security_policy() -> None:
     text = run(MIDDLEWARE=middleware, SECURE_CSP=policy)
     # As on a hit of Django's, where no template has asked for the nonce.
     assert "HIT: \"default-src 'self'; script-src 'self'\";" in text
-    assert "add_header Content-Security-Policy $add_content_security_policy;" in text
+    assert "add_header Content-Security-Policy $add_content_security_policy always;" in text
 
 
 # Languages
@@ -613,7 +613,7 @@ def test_languages(monkeypatch) -> None:
     assert set(ours) >= {"$language", "$language_of_field", "$accept_language_falls", "$add_vary"}
     assert " lang=$language;" in text
     assert "    rust_page_cache_bypass $language_is_unsure;\n" in text
-    assert "    add_header Vary $add_vary;\n" in text
+    assert "    add_header Vary $add_vary always;\n" in text
 
 
 def test_languages_that_no_url_names(monkeypatch) -> None:

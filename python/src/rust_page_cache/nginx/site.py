@@ -211,7 +211,7 @@ class _Site:
             lines.append((added.name, added.variable))
         own = self.languages.headers if self.languages else []
         for name, variable in (*before, *own, *after):
-            self._out(f"add_header {name} {variable};")
+            self._out(f"add_header {name} {variable} always;")
         strangers = headers.strangers()
         if strangers:
             self._say(

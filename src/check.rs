@@ -116,9 +116,9 @@ unsafe fn check_sizes(cf: *mut ngx_conf_t, entries: &[Entry], max_memory: usize)
                 log,
                 "\"rust_page_cache_max_size\" allows {} bytes, but one connection may hold only an \
                  eighth of \"rust_page_cache_max_memory\", {most} bytes, so larger pages are not \
-                 served, raise the latter to {} or more, for {}",
+                 served, raise the latter to {}k or more, for {}",
                 conf.max_size,
-                conf.max_size.saturating_mul(held::SHARE_OF_CONNECTION),
+                conf.max_size.saturating_mul(held::SHARE_OF_CONNECTION).div_ceil(1024),
                 site.place.describe()
             );
             return;

@@ -73,8 +73,9 @@ impl fmt::Display for Hint {
             ),
             Self::OutOfDate => f.write_str(
                 "a hundred look-ups in a row have found what a page varies on, and none of them \
-                 the page: \"django=\" may be out of date (\"rust-page-cache explain\" says which \
-                 release has made a page's key), or \"rust_page_cache_set_header\" not what nginx \
+                 the page: \"django=\" may be out of date, and then pages can also go to visitors for \
+                 whom they were not made (\"rust-page-cache explain\" says which release has made \
+                 a page's key), or \"rust_page_cache_set_header\" not what nginx \
                  sends to the application",
             ),
         }

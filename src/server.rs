@@ -332,9 +332,14 @@ impl Server {
         self.connections.get(i).copied()
     }
 
+    /// Whether `connection` is the one for trials.
+    pub fn is_prober(&self, connection: *mut Connection) -> bool {
+        ptr::eq(self.prober, connection)
+    }
+
     /// Whether `connection`, which is gone, was the one for trials.
     pub fn was_prober(&mut self, connection: *mut Connection) -> bool {
-        let was = ptr::eq(self.prober, connection);
+        let was = self.is_prober(connection);
         if was {
             self.prober = ptr::null_mut();
         }

@@ -47,4 +47,32 @@ CONF
     $store->stop;
 }
 
+# The connection of a trial does not outlive it where there are others.
+{
+    my $busy  = scratch . '/busy';
+    my $store = fake_memcached(sub ($c, $key) {
+        $c->send(-e $busy ? "SERVER_ERROR busy\r\n" : "VALUE $key 0 5\r\npage\n\r\nEND\r\n");
+    });
+    my $nginx = nginx(
+        errors => [$store->address, 'rust_page_cache'],
+        server => <<"CONF",
+    location / {
+        rust_page_cache @{[$store->uri]} key=raw;
+    }
+    location \@django {
+        return 200 "fallback\\n";
+    }
+CONF
+    );
+    for my $time (1 .. 4) {
+        unlink $busy;
+        ok wait_until(sub { $nginx->get('/page')->cache eq 'HIT' }), "back, $time";
+        open my $touch, '>', $busy or die "$busy: $!\n";
+        $nginx->get('/page') for 1 .. 4;
+    }
+    ok wait_until(sub { $store->connections - $store->closed <= 2 }, 2), 'trials leave none behind';
+    $nginx->finish('busy');
+    $store->stop;
+}
+
 done_testing;

@@ -335,8 +335,8 @@ impl Connection {
         let is_stale = was_idle || (own.pipeline.has_answered() && lost.is_fresh());
         // SAFETY: `c` and the events are live until here; the server outlives its connections.
         unsafe {
-            let is_prober = (*server).is_prober(this);
             (*server).forget(this);
+            let was_prober = (*server).was_prober(this);
             (*server).learn(own.pipeline.sharing());
             own.shut();
             ngx_log_debug_mask!(
@@ -346,10 +346,10 @@ impl Connection {
                 (*server).shown(),
                 reason.why
             );
-            if is_prober && own.pipeline.probe_answered() {
+            if was_prober && own.pipeline.probe_answered() {
                 // The key it was probed with holds a value too large to be drained.
                 Server::trial_answered(server);
-            } else if is_prober {
+            } else if was_prober {
                 Server::trial_failed(server, is_of_key);
             } else if own.is_probe {
                 // It was of no use any more.

@@ -281,9 +281,6 @@ impl Server {
     /// A connection is gone, or on its way.
     pub fn forget(&mut self, connection: *mut Connection) {
         self.connections.retain(|&c| !ptr::eq(c, connection));
-        if ptr::eq(self.prober, connection) {
-            self.prober = ptr::null_mut();
-        }
     }
 
     /// A complete reply came.
@@ -338,6 +335,15 @@ impl Server {
     /// Whether `connection` is the one for trials.
     pub fn is_prober(&self, connection: *mut Connection) -> bool {
         ptr::eq(self.prober, connection)
+    }
+
+    /// Whether `connection`, which is gone, was the one for trials.
+    pub fn was_prober(&mut self, connection: *mut Connection) -> bool {
+        let was = self.is_prober(connection);
+        if was {
+            self.prober = ptr::null_mut();
+        }
+        was
     }
 
     /// The connection for a look-up: one to which others are written in this turn, else the least

@@ -79,3 +79,23 @@ pub unsafe fn value<'a>(
         Ok(Some(Set::Value(value)))
     }
 }
+
+/// Evaluates all of `headers`: a subrequest shares its variables with others, which may `set` them
+/// anew before the header list comes.
+///
+/// # Errors
+/// As [`value`].
+///
+/// # Safety
+/// As [`value`].
+pub unsafe fn settle(
+    headers: &[SetHeader],
+    r: *mut ngx_http_request_t,
+    values: *mut Values,
+) -> Result<(), Failure> {
+    for header in headers {
+        // SAFETY: the caller vouches for all pointers.
+        unsafe { value(headers, header.name.as_wsgi(), r, values)? };
+    }
+    Ok(())
+}

@@ -10,6 +10,7 @@ use std::ptr::{self, NonNull};
 use ngx::ffi::*;
 
 use crate::bits;
+use crate::conf::LocConf;
 use crate::sys::code;
 
 /// The way of one request. It lives in the request's pool, as a [`crate::record::Record`] does.
@@ -58,9 +59,10 @@ impl Trail {
                 return;
             }
             // An error before any location (no certificate, an `internal` location) has no trail
-            // yet. Where `error_page = ...` has wiped it out, an internal target that nothing has
-            // rewritten tells of it.
-            let sent = ptr::eq(r, (*r).main) && bits::internal(r) && bits::valid_unparsed_uri(r);
+            // yet. Where `error_page = ...` has wiped it out, the named location that it leads to
+            // tells of it, or an internal target that nothing has rewritten.
+            let untouched = bits::internal(r) && bits::valid_unparsed_uri(r);
+            let sent = ptr::eq(r, (*r).main) && (untouched || (*LocConf::of(r)).named);
             let refused = sent || (*r).err_status != 0 || bits::error_page(r);
             let this = Self { r, fallback: None, stopped: false, refused };
             (*cleanup).data.cast::<Self>().write(this);

@@ -158,7 +158,14 @@ impl Connection {
             }
             if (*this).is_probe {
                 match (*this).pipeline.probe_outcome() {
-                    Some(Ok(())) => Server::trial_answered((*this).server),
+                    Some(Ok(())) => {
+                        let server = (*this).server;
+                        Server::trial_answered(server);
+                        // The server is back, and has other connections.
+                        if (*this).is_probe && !(*server).is_prober(this) {
+                            return Self::retire(this);
+                        }
+                    }
                     Some(Err(why)) => return Self::close(this, why.into()),
                     None => {}
                 }

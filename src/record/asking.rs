@@ -15,6 +15,7 @@ use crate::MainConf;
 use crate::bits;
 use crate::peer::{Peer, Verdict};
 use crate::server::{Request, Server};
+use crate::set_header;
 use crate::store;
 use crate::sys;
 use crate::view::Fields;
@@ -29,10 +30,16 @@ impl Record {
         unsafe {
             let p = this.as_ptr();
             let conf = &*(*p).conf;
+            let (r, values) = ((*p).r, &raw mut (*p).values);
+            if r != (*r).main && matches!(plan, Plan::Django(_)) {
+                if let Err(why) = set_header::settle(conf.set_headers(), r, values) {
+                    return (*p).decide(why.into(), None);
+                }
+            }
             let Ok(mut memory) = conf.memory.try_borrow_mut() else {
                 return (*p).decide(Failure::Memory.into(), None);
             };
-            let fields = Fields::of((*p).r, conf.set_headers(), &raw mut (*p).values);
+            let fields = Fields::of(r, conf.set_headers(), values);
             let (lookup, step) = Lookup::start(plan, &mut memory, &fields, sys::now());
             drop(memory);
             (*p).lookup = Some(lookup);

@@ -171,7 +171,7 @@ impl Server {
                 );
                 let prober = mem::replace(&mut (*this).prober, ptr::null_mut());
                 let has_others = (*this).connections.iter().any(|&c| (*c).is_usable());
-                // Where there are others it is not needed any more, and goes when it is idle.
+                // Where there are others it is not needed any more, and goes.
                 if let Some(prober) = prober.as_mut().filter(|_| !has_others) {
                     prober.set_for_all();
                 }

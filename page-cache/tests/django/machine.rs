@@ -5,7 +5,7 @@ use page_cache::page::django::header_list;
 use crate::decoder::{OPTIONS, fields_of};
 use crate::pages::{TYPE, read, what, with};
 use crate::pickles::{
-    NONE, attributes, build, dict, global, list, object, pickle, set_items, string, value,
+    NONE, attributes, build, dict, global, list, object, page, pickle, set_items, string, value,
 };
 
 #[test]
@@ -158,4 +158,31 @@ fn objects_are_built_once_from_dicts() {
     let object = object("django.http.response", "ResponseHeaders");
     let page = read(&with("headers", build(&object, &dict(&[("_store", store)])))).unwrap();
     assert_eq!(fields_of(&page), [("X".to_owned(), "v".to_owned())]);
+}
+
+/// A text is written once and may be meant a hundred thousand times: looking at it each time would
+/// take a worker for minutes.
+#[test]
+fn a_long_text_is_not_looked_at_over_and_over() {
+    let long = "é".repeat(600_000);
+    let put = |index: u8, item: &[u8]| [item, &[b'q', index, b'0'][..]].concat();
+
+    let arguments = [string(&long), string("latin1"), b"\x86".to_vec()].concat();
+    let parts = [put(200, &global("_codecs", "encode")), put(201, &arguments)].concat();
+    let encoded = |times| [&parts[..], &b"h\xc8h\xc9R0".repeat(times), b"N"].concat();
+    assert_eq!(what(&with("x", encoded(1))), "served");
+    assert_eq!(what(&with("x", encoded(2))), "a text is encoded too often");
+
+    let jar = [&object("http.cookies", "SimpleCookie")[..], b"(", &string("a")].concat();
+    let morsel = object("http.cookies", "Morsel");
+    let cookies = |times| {
+        let items = [b"(", &b"h\xc8h\xc8".repeat(times)[..], b"u"].concat();
+        [put(200, &string(&long[..500_000])), jar.clone(), morsel.clone(), items, b"u".to_vec()]
+            .concat()
+    };
+    assert_eq!(what(&with("cookies", cookies(1))), "set-cookie");
+    assert_eq!(what(&with("cookies", cookies(2))), "cookies too large");
+
+    let blanks = " ".repeat(70_000);
+    assert_eq!(what(&page(&[TYPE, ("Date", &blanks)], &[b"hi"])), "headers too large");
 }

@@ -97,7 +97,8 @@ pub(super) fn read(tree: &Tree, pickle: &Pickle<'_>, store: Value) -> Result<Fie
         let (key, name, value) = field_of(tree, pickle, key, field)?;
         let lower = pickle.get(key);
         let header = header(pickle, lower, name, value)?;
-        bytes += header.name.len() + header.value.len();
+        // With the blanks that are taken off: they have been looked at.
+        bytes += header.name.len() + value.range().len();
         if fields.kept.len() >= FIELDS_MAX || bytes > BYTES_MAX {
             return wrong(key.range().start, "headers too large");
         }

@@ -62,6 +62,9 @@ struct Machine<'a> {
     memo: Vec<Option<Value>>,
     /// How many slots of the memo are taken: MEMOIZE goes by it.
     memoized: usize,
+    /// Bytes of the texts that bytes were made of. Each is written once, so that they are no more
+    /// than the pickle has; who takes one from the memo time and again wants our time.
+    encoded: usize,
     tree: Tree,
 }
 
@@ -98,6 +101,7 @@ impl<'a> Machine<'a> {
             marks: Vec::new(),
             memo: room(USUAL_MEMO)?,
             memoized: 0,
+            encoded: 0,
             tree: Tree {
                 nodes: room(USUAL_NODES)?,
                 cells: room(USUAL_CELLS)?,

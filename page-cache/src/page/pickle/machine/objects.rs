@@ -80,6 +80,10 @@ impl<'a> Machine<'a> {
     /// Bytes that are written as text.
     fn latin1(&mut self, text: Span) -> Go {
         let bytes = self.slice(text);
+        self.encoded = self.encoded.saturating_add(bytes.len());
+        if self.encoded > self.bytes.len() {
+            return wrong("a text is encoded too often");
+        }
         if bytes.is_ascii() {
             return self.push(Value::Bytes(text));
         }

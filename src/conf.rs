@@ -10,7 +10,7 @@ use page_cache::page::GzipFlag;
 use page_cache::page::hidden::HiddenFields;
 use page_cache::policy::IgnorePatterns;
 
-use crate::set_header::SetHeader;
+use crate::set_header::{self, SetHeader};
 use crate::site::Site;
 use crate::sys;
 
@@ -155,14 +155,16 @@ pub unsafe fn merge(prev: *mut LocConf, conf: *mut LocConf, core: *mut ngx_http_
     conf.max_size = word(conf.max_size, prev.max_size, 8 << 20);
     conf.connections = word(conf.connections, prev.connections, 2);
     conf.gzip_flag = conf.gzip_flag.or(prev.gzip_flag);
-    // As proxy_set_header: a level with any of its own inherits none.
-    if conf.set_headers.is_none() {
-        conf.set_headers = prev.set_headers.clone();
-    }
-    // As proxy_hide_header: a level with fields of its own inherits none.
-    if conf.hide_headers.is_none() {
-        conf.hide_headers = prev.hide_headers.clone();
-    }
+    // As proxy_set_header and proxy_hide_header: a level with any of its own inherits none. Those
+    // cannot stand in an `if`, and stay in force there: ours add to them.
+    conf.set_headers = match (conf.set_headers.take(), &prev.set_headers) {
+        (Some(own), Some(above)) if within => Some(Rc::new(set_header::added(&own, above))),
+        (own, above) => own.or_else(|| above.clone()),
+    };
+    conf.hide_headers = match (conf.hide_headers.take(), &prev.hide_headers) {
+        (Some(own), Some(above)) if within => Some(Rc::new(own.and(above))),
+        (own, above) => own.or_else(|| above.clone()),
+    };
     let flag = |own: ngx_flag_t, above: ngx_flag_t, default| match (own, above) {
         (UNSET_FLAG, UNSET_FLAG) => default,
         (UNSET_FLAG, above) => above,

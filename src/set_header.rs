@@ -11,6 +11,7 @@ use crate::site::Text;
 use crate::sys;
 
 /// One `rust_page_cache_set_header FIELD VALUE`.
+#[derive(Clone)]
 pub struct SetHeader {
     /// The field.
     pub name: FieldName,
@@ -19,11 +20,18 @@ pub struct SetHeader {
 }
 
 /// What the application gets of a field.
+#[derive(Clone)]
 pub enum Value {
     /// What the client sent (`$http_x_country` of X-Country).
     Client,
     /// This; no such field if it is empty.
     Text(Text),
+}
+
+/// `own`, and those of `above` whose fields it does not name.
+pub fn added(own: &[SetHeader], above: &[SetHeader]) -> Vec<SetHeader> {
+    let is_new = |header: &&SetHeader| own.iter().all(|own| own.name != header.name);
+    own.iter().chain(above.iter().filter(is_new)).cloned().collect()
 }
 
 /// The values of one request, in the order of the directives, as far as they were asked for. They

@@ -12,6 +12,7 @@ use page_cache::wire::Protocol;
 use crate::sys;
 
 /// A parameter that may hold variables.
+#[derive(Clone)]
 pub enum Text {
     /// Known when the configuration is read.
     Literal(Vec<u8>),

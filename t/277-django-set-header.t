@@ -33,6 +33,7 @@ CONF
     location /if {
         $cache
         if (\$arg_if = one) { rust_page_cache_set_header x-country if; }
+        if (\$arg_if = site) { rust_page_cache_set_header X-Site if; }
         if (\$arg_if = two) { set \$nothing ""; }
         proxy_pass http://127.0.0.1:@{[app->port]};
     }
@@ -130,6 +131,7 @@ stored(['X-Country'], ['if'], ['de'], ['knowing']);
 is ask('/own-list?c=de'), 'MISS vary', 'and then inherits none';
 is ask('/if?if=one&c=de'), 'if', 'in an if';
 is ask('/if?if=two&c=de'), 'de', 'an if without any inherits';
+is ask('/if?if=site&c=de'), 'de', 'one with another adds to those around it, as proxy_set_header stay in force';
 is ask('/if?c=de'), 'de', 'beside an if';
 is ask('/knowingly', 'X-Country' => 'knowing'), 'knowing', "from the client, since the configuration says so";
 is ask('/knowingly', 'X-Country' => " knowing\t"), 'knowing', 'without the blanks around it';

@@ -95,7 +95,7 @@ for my $row (
     ['/redis',       'X-Internal-Debug', 'x-other'],
     ['/own',         'Content-Language'],
     ['/if',          'X-Internal-Debug', 'x-other'],
-    ['/if?hide=1',   'Content-Language'],
+    ['/if?hide=1',   'X-Internal-Debug', 'x-other', 'Content-Language'],
     ['/validators',  'ETag', 'Last-Modified'],
     ['/age',         'Age'],
     ['/freshness',   'Cache-Control', 'Expires'],

@@ -36,6 +36,12 @@ impl HiddenFields {
         Ok(())
     }
 
+    /// What is hidden by either.
+    #[must_use]
+    pub fn and(&self, others: &Self) -> Self {
+        Self([self.0.as_slice(), &others.0].concat())
+    }
+
     /// Whether the field of this name is hidden.
     pub fn contains(&self, name: &[u8]) -> bool {
         self.0.iter().any(|hidden| hidden.eq_ignore_ascii_case(name))
@@ -55,6 +61,8 @@ mod tests {
         for name in ["X-Debug", "x-debug", "X-DEBUG", "ETag"] {
             assert!(hidden.contains(name.as_bytes()), "{name}");
         }
+        let both = HiddenFields(vec![b"X-Other".to_vec()]).and(&hidden);
+        assert!(both.contains(b"x-other") && both.contains(b"x-debug") && both.contains(b"etag"));
         for name in ["X-Debug2", "Debug", "X-Debu", "", "tag"] {
             assert!(!hidden.contains(name.as_bytes()), "{name}");
         }

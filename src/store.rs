@@ -133,7 +133,8 @@ fn server_at(i: usize) -> Option<*mut Server> {
     // SAFETY: as `server_of`.
     unsafe {
         let servers = &raw const (*worker()).servers;
-        (&*servers).get(i).copied()
+        let servers: &Vec<*mut Server> = &*servers;
+        servers.get(i).copied()
     }
 }
 

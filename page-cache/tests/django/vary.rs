@@ -206,7 +206,7 @@ fn django(form: VaryForm, names: &[String], meta: &BTreeMap<String, Vec<u8>>) ->
             }
         }
     }
-    md5.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    md5.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 /// What nginx, or a proxy in front of it, may do to fields of which nothing is said.

@@ -1,7 +1,7 @@
 //! Streams that are wrong somewhere, or everywhere.
 
 use page_cache::Failure;
-use page_cache::pipeline::{Handshake, Limits, Pipeline, Reply, Ticket};
+use page_cache::pipeline::{Handshake, Limits, Pipeline, Reply, Ticket, Value};
 use page_cache::wire::Protocol;
 use proptest::prelude::*;
 
@@ -31,8 +31,8 @@ fn lies() -> impl Strategy<Value = Lie> {
 proptest! {
     /// A server whose framing is wrong in one place can make look-ups fail, or seem
     /// absent, but cannot pass one page for another, nor a part for the whole. Only the
-    /// length of a Redis value is taken at its word: nothing else says where it ends, so
-    /// another one that fits what follows makes another value.
+    /// length of a value is taken at its word if it fits what follows: with Redis nothing else
+    /// says where it ends, with memcached another one has to have an end of its own there.
     #[test]
     fn a_lie_in_the_framing_delivers_no_wrong_value(
         memcached in any::<bool>(),
@@ -88,7 +88,12 @@ proptest! {
                 break;
             }
         }
-        let about_a_length = !memcached && lengths.iter().any(|line| line.contains(&at));
+        let fits = |value: &Value| {
+            let whole = [value.bytes.as_slice(), protocol.trailer(false)].concat();
+            stream.windows(whole.len()).any(|window| window == whole)
+        };
+        let about_a_length = lengths.iter().any(|line| line.contains(&at))
+            && (!memcached || wrong.iter().all(|(_, value)| fits(value)));
         prop_assert!(wrong.is_empty() || about_a_length, "{wrong:?}");
         if let Some(why) = fault {
             prop_assert!(matches!(why, Failure::Protocol | Failure::Auth | Failure::TooLarge));
@@ -120,4 +125,25 @@ proptest! {
         }
         prop_assert_eq!(values, 0);
     }
+}
+
+/// A length with a digit too many, which happens to fit: the replies that follow are taken for
+/// the rest of the value. The server has said so.
+#[test]
+fn a_length_that_fits_is_taken_at_its_word() {
+    let mut pipeline = Pipeline::new(Protocol::Memcached, &Handshake::default());
+    let limits = Limits { deadline: 250, max_size: 10_000 };
+    pipeline.enqueue(b"k", Ticket(0), limits).unwrap();
+    let n = pipeline.outgoing().len();
+    pipeline.wrote(n);
+    let stream = [b"VALUE k 0 11\r\nk".as_slice(), &b"\r\nEND".repeat(3), b"\r\n"].concat();
+    let mut value = None;
+    pipeline.read_space().unwrap()[..stream.len()].copy_from_slice(&stream);
+    let deliver = &mut |_, reply| {
+        if let Reply::Value(read) = reply {
+            value = Some(read)
+        }
+    };
+    assert!(pipeline.received(stream.len(), deliver).is_ok());
+    assert_eq!(value.unwrap().bytes, b"k\r\nEND\r\nEND");
 }

@@ -40,8 +40,7 @@ struct Worker {
     complaints: Option<LogLimit>,
     /// Of having no room for a page.
     full: Option<LogLimit>,
-    /// The hint about pickled values was logged.
-    /// Bits of [`Hint`].
+    /// The hints that were logged: bits of [`Hint`].
     hinted: u8,
 }
 
